@@ -1,0 +1,164 @@
+"""How pytest runs the course: without a network, and with nbval mended where it has no option for it."""
+
+import importlib.util
+import os
+import queue
+import re
+import tempfile
+import time
+from pathlib import Path
+
+# -- no network, no downloads of yesterday ------------------------------------------------------------------
+
+OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
+
+
+def cut_the_network():
+    """For this process by running sitecustomize.py, for all that it starts by PYTHONPATH (see there)."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(OFFLINE) not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *filter(None, paths)])
+    spec = importlib.util.spec_from_file_location("offline", OFFLINE / "sitecustomize.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+def empty_cache(config):
+    """What lmlib downloaded earlier must not help a test or a notebook that would fail on a new machine."""
+    folder = tempfile.TemporaryDirectory(prefix="lmlib-cache-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    os.environ["LMLIB_CACHE"] = folder.name
+
+
+# -- what nbval compares ------------------------------------------------------------------------------------
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# Never compared. (nbval itself leaves out image/png and image/jpeg.)
+SKIP = ("image/svg+xml", "text/html", "application/javascript", "stderr")
+
+# Applied to the saved and to the fresh output before they are compared.
+SANITIZE = {
+    r"0x[0-9a-fA-F]{6,}": "ADDRESS",
+    r"\b\d+(\.\d+)? ?(ns|µs|μs|us|ms|s|seconds|min|minutes)\b": "TIME",
+}
+
+DECIMAL = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
+
+
+def nearly_equal(fresh, saved):
+    """Whether two texts differ only in the last printed place, or the third digit, of decimal numbers.
+
+    Processors and numerical libraries move the last digits; whole numbers and words must be the same.
+    """
+    if DECIMAL.sub("#", fresh) != DECIMAL.sub("#", saved):
+        return False
+    for a, b in zip(DECIMAL.findall(fresh), DECIMAL.findall(saved)):
+        mantissa, _, exponent = b.partition("e")
+        last_place = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+        if abs(float(a) - float(b)) > max(1.01 * last_place, 2e-3 * abs(float(b))):
+            return False
+    return True
+
+
+def settle(fresh, saved):
+    """`fresh`, an output's value, or `saved` where the two are nearly equal texts."""
+    if not isinstance(fresh, str) or not isinstance(saved, str):
+        return fresh
+    a, b = fresh, saved
+    for pattern, word in SANITIZE.items():
+        a, b = re.sub(pattern, word, a), re.sub(pattern, word, b)
+    return saved if nearly_equal(a, b) else fresh
+
+
+def comparable(outputs):
+    """Copies of outputs without widgets: a slider or progress bar lives only in the kernel that made it."""
+    kept = []
+    for output in outputs:
+        data = {k: v for k, v in output.get("data", {}).items() if k != WIDGET}
+        if WIDGET not in output.get("data", {}) or any(kind.startswith("image/") for kind in data):
+            kept.append(type(output)(output | ({"data": type(output)(data)} if data else {})))
+    return kept
+
+
+# -- what nbval lacks ---------------------------------------------------------------------------------------
+
+
+def mend_nbval():
+    """Read a cell's output while it runs, notice a dead kernel at once, and compare as described above.
+
+    nbval reads none of a cell's output before the cell is done. After some thousand messages some are lost,
+    the "done" one among them, and the cell fails at random. And when a kernel dies (no memory left, a crash),
+    nbval waits on for the whole cell timeout, and what the kernel wrote as it died goes nowhere.
+    """
+    import nbval.kernel
+    from nbval.kernel import RunningKernel
+    from nbval.plugin import IPyNbCell
+
+    if hasattr(RunningKernel, "mended"):
+        return
+    RunningKernel.mended = True
+    start, wait, get = nbval.kernel.start_new_kernel, RunningKernel.await_reply, RunningKernel.get_message
+    compare = IPyNbCell.compare_outputs
+
+    def start_new_kernel(*args, stderr=None, **options):
+        stderr.close()
+        log = tempfile.TemporaryFile()
+        manager, client = start(*args, stderr=log, **options)
+        manager.last_words = log
+        return manager, client
+
+    def await_reply(self, msg_id, timeout=None):
+        end = time.monotonic() + (timeout or float("inf"))
+        kept = self.__dict__.setdefault("kept", [])
+        while True:
+            try:
+                return wait(self, msg_id, timeout=0.05)
+            except queue.Empty:
+                if not self.is_alive():
+                    self.km.last_words.seek(0)
+                    said = self.km.last_words.read().decode("utf-8", "replace")[-3000:]
+                    raise RuntimeError(f"the kernel died in this cell. Its last words:\n{said}") from None
+                if time.monotonic() > end:
+                    raise
+            try:
+                while True:
+                    kept.append(self.kc.get_iopub_msg(timeout=0))
+            except queue.Empty:
+                pass
+
+    def get_message(self, stream, timeout=None):
+        if stream == "iopub" and self.__dict__.get("kept"):
+            return self.kept.pop(0)
+        return get(self, stream, timeout=timeout)
+
+    def compare_outputs(self, test, ref, skip_compare=None):
+        test, ref = comparable(test), comparable(ref)
+        for fresh, saved in zip(test, ref):
+            if "text" in fresh and "text" in saved:
+                fresh["text"] = settle(fresh["text"], saved["text"])
+            for kind in fresh.get("data", {}):
+                fresh["data"][kind] = settle(fresh["data"][kind], saved.get("data", {}).get(kind))
+        return compare(self, test, ref, skip_compare)
+
+    nbval.kernel.start_new_kernel = start_new_kernel
+    RunningKernel.await_reply, RunningKernel.get_message = await_reply, get_message
+    IPyNbCell.compare_outputs = compare_outputs
+
+
+# -- pytest's hooks -----------------------------------------------------------------------------------------
+
+
+def pytest_configure(config):
+    cut_the_network()
+    empty_cache(config)
+    os.environ["PYTHONFAULTHANDLER"] = "1"  # a kernel that crashes says where
+    mend_nbval()
+    # `pytest -n 2` must keep a notebook's cells together: they share one kernel.
+    if getattr(config.option, "dist", "no") in ("load", "worksteal"):
+        config.option.dist = "loadfile"
+
+
+def pytest_collectstart(collector):
+    if hasattr(collector, "sanitize_patterns"):  # a notebook
+        collector.skip_compare += SKIP
+        collector.sanitize_patterns.update(SANITIZE)

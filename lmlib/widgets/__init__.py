@@ -1,0 +1,11 @@
+"""Interactive views: change one thing, see numbers and picture move together.
+
+Each view takes plain functions and numbers, so it works with the model that you have just built. Each can
+also say what it shows (`alt()`) and draw it (`static()`): that is what a page without a running kernel shows,
+and with `LM_STATIC=1` in the environment it is all.
+"""
+
+from .guess import GuessGame
+from .sampler import Sampler
+
+__all__ = ["GuessGame", "Sampler"]
