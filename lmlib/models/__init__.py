@@ -1,0 +1,27 @@
+"""The course's models, one file each. A lesson writes its model by hand; here it stands afterwards."""
+
+from dataclasses import asdict
+
+
+def build(config):
+    """A new neural model from a dict such as {"model": "gpt", "vocab_size": 500, ...}.
+
+    Raises ValueError for an unknown model or unknown sizes.
+    """
+    from .gpt import GPT, GPTConfig
+
+    known = {"gpt": (GPT, GPTConfig)}
+    config = dict(config)
+    name = config.pop("model", None)
+    if name not in known:
+        raise ValueError(f"no model is called {name!r}: known are {', '.join(known)}")
+    model, sizes = known[name]
+    try:
+        return model(sizes(**config))
+    except TypeError as problem:
+        raise ValueError(f"these sizes do not describe a {name}: {problem}") from None
+
+
+def describe(model):
+    """The dict from which `build` makes a model of the same sizes."""
+    return {"model": type(model).__name__.lower(), **asdict(model.config)}

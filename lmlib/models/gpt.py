@@ -1,0 +1,177 @@
+"""A decoder-only Transformer, GPT, in the form that learns fastest on a laptop.
+
+The plan is GPT's (Radford et al. 2018): tokens become vectors, every layer lets each position look back at the
+positions before it and then think for itself, and the last vectors are turned into scores for the next token.
+Five parts are younger than GPT-2, each because it trains faster; lesson 08 measures them one by one:
+
+    rotary positions     Su et al. 2021, RoFormer, section 3.2
+    RMSNorm              Zhang and Sennrich 2019, equation 4
+    normalised q and k   Henry et al. 2020, Query-Key Normalization, section 3
+    squared ReLU         So et al. 2021, Primer, section 4
+    output layers that start at zero, so that each layer starts as the identity
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclass
+class GPTConfig:
+    """Sizes of a GPT. `context` is the most tokens that it can read at once."""
+
+    vocab_size: int
+    context: int = 512
+    n_layers: int = 4
+    n_heads: int = 4
+    d_model: int = 128
+    dropout: float = 0.0
+    seed: int = 0
+
+
+def rotary_angles(context, d_head, base=10_000.0):
+    """cos and sin of position x frequency, each (context, d_head / 2): one angle for each pair of numbers."""
+    frequency = base ** (-torch.arange(0, d_head, 2) / d_head)
+    angle = torch.arange(context)[:, None] * frequency
+    return angle.cos(), angle.sin()
+
+
+def rotate(x, cos, sin):
+    """Turn each pair of numbers of x (batch, n_heads, time, d_head) by its position's angle."""
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
+
+
+class Attention(nn.Module):
+    """Causal self-attention: each position mixes the values of the positions up to itself."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.n_heads, self.dropout = config.n_heads, config.dropout
+        self.qkv = nn.Linear(config.d_model, 3 * config.d_model, bias=False)
+        self.out = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(self, x, cos, sin, past=None):
+        batch, time, d_model = x.shape
+        heads = (batch, time, self.n_heads, d_model // self.n_heads)
+        q, k, v = (part.view(heads).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=-1))
+        q, k = (rotate(F.rms_norm(part, part.shape[-1:]), cos, sin) for part in (q, k))
+        if past is not None:  # the keys and values of earlier tokens were kept: only the new ones are computed
+            k, v = past.extend(k, v)
+        # A single new token may look at everything kept; several tokens must not look ahead of themselves.
+        causal = time > 1
+        mixed = F.scaled_dot_product_attention(
+            q, k, v, is_causal=causal, dropout_p=self.dropout if self.training else 0.0
+        )
+        return self.out(mixed.transpose(1, 2).reshape(batch, time, d_model))
+
+
+class Block(nn.Module):
+    """One layer: attention, then a small network for each position; both add to the residual stream."""
+
+    def __init__(self, config):
+        super().__init__()
+        d = config.d_model
+        self.norm1, self.norm2 = nn.RMSNorm(d), nn.RMSNorm(d)
+        self.attention = Attention(config)
+        self.up, self.down = nn.Linear(d, 4 * d, bias=False), nn.Linear(4 * d, d, bias=False)
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(self, x, cos, sin, past=None):
+        x = x + self.drop(self.attention(self.norm1(x), cos, sin, past))
+        return x + self.drop(self.down(F.relu(self.up(self.norm2(x))).square()))
+
+
+class KeyValues:
+    """The keys and values that one layer has computed, so that generation never computes them twice."""
+
+    def __init__(self):
+        self.k = self.v = None
+
+    def extend(self, k, v):
+        self.k = k if self.k is None else torch.cat((self.k, k), dim=2)
+        self.v = v if self.v is None else torch.cat((self.v, v), dim=2)
+        return self.k, self.v
+
+
+class Cache(list):
+    """The `KeyValues` of every layer, and how many tokens they hold."""
+
+    def __init__(self, n_layers):
+        super().__init__(KeyValues() for _ in range(n_layers))
+
+    @property
+    def length(self):
+        return 0 if self[0].k is None else self[0].k.size(2)
+
+
+class GPT(nn.Module):
+    """A small GPT. `forward(ids)`: ids (batch, time) -> logits (batch, time, vocab_size).
+
+    Raises ValueError for sizes that do not fit, and for more tokens than `config.context`.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        if config.d_model % (2 * config.n_heads):
+            raise ValueError(
+                f"d_model ({config.d_model}) must be a multiple of 2 * n_heads ({2 * config.n_heads}), "
+                "for every head needs an even share: change one of them"
+            )
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.drop = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.norm = nn.RMSNorm(config.d_model)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        cos, sin = rotary_angles(config.context, config.d_model // config.n_heads)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        self.initialise(torch.Generator().manual_seed(config.seed))
+
+    @torch.no_grad()
+    def initialise(self, generator):
+        """Matrices by the size of their input; every layer's output and the head at zero."""
+        for name, p in self.named_parameters():
+            if name.endswith(("out.weight", "down.weight", "head.weight")):
+                p.zero_()
+            elif name == "embedding.weight":
+                p.normal_(generator=generator)
+            elif p.ndim == 2:
+                p.normal_(std=p.size(1) ** -0.5, generator=generator)
+
+    def forward(self, ids, cache=None):
+        start = cache.length if cache is not None else 0
+        end = start + ids.size(1)
+        if end > self.config.context:
+            raise ValueError(
+                f"{end} tokens do not fit this model's context of {self.config.context}: "
+                "give it the last part of the text, or train one with a longer context"
+            )
+        if start and ids.size(1) > 1:
+            raise ValueError("with a filled cache, give one new token at a time")
+        cos, sin = self.cos[start:end], self.sin[start:end]
+        x = self.drop(self.embedding(ids))
+        for i, block in enumerate(self.blocks):
+            x = block(x, cos, sin, cache[i] if cache is not None else None)
+        return self.head(self.norm(x))
+
+    def new_cache(self):
+        """An empty cache for `forward(ids, cache)`."""
+        return Cache(self.config.n_layers)
+
+    @property
+    def n_parameters(self):
+        """How many numbers the model learns."""
+        return sum(p.numel() for p in self.parameters())
+
+    @property
+    def flops_per_token(self):
+        """Floating-point operations to train on one token: 6 per weight used in a product, and the attention's.
+
+        Kaplan et al. 2020, section 2.1; the attention term as in Chowdhery et al. 2022 (PaLM), appendix B.
+        """
+        weights = self.n_parameters - self.embedding.weight.numel()
+        return 6 * weights + 12 * self.config.n_layers * self.config.d_model * self.config.context
