@@ -102,8 +102,6 @@ def check_folder():
             f"cannot write into {ROOT} ({error.strerror}): copy the course to a folder of your own and "
             "start it there."
         )
-    if shutil.disk_usage(str(ROOT)).free < GIGABYTES * 10**9:
-        stop(f"too little room on this disk: the install needs {GIGABYTES} GB. Free some. {AGAIN}")
 
 
 def make_environment():
@@ -118,11 +116,14 @@ def make_environment():
     try:
         if ENV.exists():
             shutil.rmtree(str(ENV))
+        if shutil.disk_usage(str(ROOT)).free < GIGABYTES * 10**9:
+            stop(f"too little room on this disk: the install needs {GIGABYTES} GB. Free some. {AGAIN}")
         ENV.mkdir()
         STAMP.write_text(UNFINISHED)
         venv.create(str(ENV), symlinks=os.name != "nt", with_pip=True)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        stop(f"could not make the folder .venv ({error}): delete it and run the same command again.")
+        said = (getattr(error, "output", None) or b"").decode("utf-8", "replace").strip().splitlines()
+        stop(f"could not make the folder .venv ({(said or [error])[-1]}): delete it. {AGAIN}")
 
 
 def pip_install():
@@ -137,14 +138,9 @@ def pip_install():
             sys.stderr.write(line.decode("utf-8", "replace"))
     if pip.returncode == 0:
         return None, False
-    for pattern, meaning in CAUSES:
-        if re.search(pattern, heard, re.I):
-            return meaning, False
-    killed = pip.returncode < 0  # by a signal, for instance when memory ran out
-    return (
-        f"pip stopped with code {pip.returncode}; its own words stand above. Mend what they name. {AGAIN}",
-        killed,
-    )
+    other = f"pip stopped with code {pip.returncode}; its own words stand above. Mend what they name. {AGAIN}"
+    meaning = next((meaning for pattern, meaning in CAUSES if re.search(pattern, heard, re.I)), other)
+    return meaning, pip.returncode < 0  # killed by a signal, for instance when memory ran out
 
 
 def install():

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import venv
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,17 @@ def test_changed_requirements_are_installed(ready):
     (folder / "constraints.txt").write_text("toy==1\n", encoding="utf-8")
     code, said = course(folder, "test")
     assert code == 0 and "bringing .venv up to date" in said and "installed." in said
+
+
+def test_a_course_folder_that_was_moved_is_mended(ready):
+    folder = ready[0]
+    moved = folder.with_name("moved")
+    folder.rename(moved)
+    try:
+        code, said = course(moved, "test")
+        assert code == 0 and "bringing .venv up to date" in said and "CALLED" in said
+    finally:
+        moved.rename(folder)
 
 
 def test_an_install_that_was_killed_is_made_anew(ready):
@@ -303,6 +315,15 @@ def test_a_file_system_that_refuses_is_told_apart_from_a_full_one(tmp_path, monk
     with pytest.raises(SystemExit, match="too little room on this disk: the install needs 3 GB"):
         module.install()
     assert not (tmp_path / "course" / ".venv").exists()
+    monkeypatch.undo()
+
+    def fail(*_, **__):
+        raise subprocess.CalledProcessError(1, "ensurepip", b"Collecting pip\nOSError: [Errno 28] disk full")
+
+    monkeypatch.setattr(venv, "create", fail)
+    with pytest.raises(SystemExit, match="could not make the folder .venv .*Errno 28.*delete it"):
+        module.install()
+    assert module.STAMP.read_text() == module.UNFINISHED
 
 
 @pytest.mark.parametrize(

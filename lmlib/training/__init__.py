@@ -1,0 +1,23 @@
+"""Training: batches, optimizers, schedule, checkpoints, and the one loop, `fit`, for every model."""
+
+from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from .data import DocumentBatches, TokenBatches
+from .history import History
+from .loop import TrainingError, fit, next_token_loss
+from .optim import Muon, make_optimizers
+from .schedule import SCHEDULES
+
+__all__ = [
+    "SCHEDULES",
+    "CheckpointError",
+    "DocumentBatches",
+    "History",
+    "Muon",
+    "TokenBatches",
+    "TrainingError",
+    "fit",
+    "load_checkpoint",
+    "make_optimizers",
+    "next_token_loss",
+    "save_checkpoint",
+]

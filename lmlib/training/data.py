@@ -1,0 +1,96 @@
+"""Batches for language models: what is read, and what is to be predicted.
+
+A batch is a pair (inputs, targets) of ids, each (batch, time); the target of a place is the token after it. Step
+number s draws the same batch in every run with the same seed, so a training that was stopped and resumed sees
+what it would have seen. For validation, `all_batches()` goes through everything once, in order.
+"""
+
+import torch
+
+IGNORE = -100  # a target that is padding: cross-entropy leaves it out
+
+
+class TokenBatches:
+    """Random windows of one long text, given as one list of ids.
+
+    Raises ValueError where the text is not longer than the context.
+    """
+
+    def __init__(self, ids, context, batch_size=32, seed=0):
+        self.ids = torch.as_tensor(ids)
+        self.context, self.batch_size, self.seed = context, batch_size, seed
+        if len(self.ids) <= context:
+            raise ValueError(
+                f"a text of {len(self.ids)} tokens has no window of context {context} and a next token: "
+                "give a longer text or a shorter context"
+            )
+
+    @property
+    def tokens_per_batch(self):
+        return self.context * self.batch_size
+
+    def batch(self, step):
+        """Windows that start anywhere: (batch_size, context) ids and their targets."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        starts = torch.randint(len(self.ids) - self.context, (self.batch_size,), generator=generator)
+        windows = self.ids[starts[:, None] + torch.arange(self.context + 1)]
+        return windows[:, :-1], windows[:, 1:]
+
+    def all_batches(self):
+        """Every token after the first once, in windows side by side; the last batches are smaller."""
+        whole = (len(self.ids) - 1) // self.context
+        for i in range(0, whole, self.batch_size):
+            n = min(self.batch_size, whole - i)
+            start = i * self.context
+            inputs = self.ids[start : start + n * self.context].view(n, self.context)
+            yield inputs, self.ids[start + 1 : start + 1 + n * self.context].view(n, self.context)
+        rest = self.ids[whole * self.context :][None]
+        if rest.size(1) > 1:
+            yield rest[:, :-1], rest[:, 1:]
+
+
+class DocumentBatches:
+    """Whole documents, each a list of ids, one a row: `[end] d o c` predicts `d o c [end]`.
+
+    Rows are padded to the longest; documents of like length go together, so that little is padding. Documents
+    longer than `context` are cut into pieces. Raises ValueError without documents.
+    """
+
+    def __init__(self, documents, end_id, batch_size=16, seed=0, context=None):
+        marked = [torch.tensor([end_id, *ids, end_id]) for ids in documents]
+        if not marked:
+            raise ValueError("there are no documents to train on: give at least one")
+        longest = context or max(map(len, marked))
+        rows = [ids[i : i + longest + 1] for ids in marked for i in range(0, len(ids) - 1, longest)]
+        self.rows = sorted(rows, key=len)
+        self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
+
+    @property
+    def tokens_per_batch(self):
+        return self.batch_size * sum(len(row) - 1 for row in self.rows) / len(self.rows)
+
+    def _padded(self, rows):
+        longest = max(map(len, rows))
+        inputs = torch.full((len(rows), longest - 1), self.end_id)
+        targets = torch.full((len(rows), longest - 1), IGNORE)
+        for r, ids in enumerate(rows):
+            inputs[r, : len(ids) - 1] = ids[:-1]
+            targets[r, : len(ids) - 1] = ids[1:]
+        return inputs, targets
+
+    def batch(self, step):
+        """`batch_size` documents of like length, drawn from all; every epoch uses each document once."""
+        per_epoch = -(-len(self.rows) // self.batch_size)
+        epoch, place = divmod(step, per_epoch)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        # A little noise on the lengths mixes the neighbours anew in every epoch.
+        lengths = torch.tensor([len(row) for row in self.rows], dtype=torch.float)
+        order = (lengths * (0.9 + 0.2 * torch.rand(len(lengths), generator=generator))).argsort()
+        chosen = torch.randperm(per_epoch, generator=generator)[place]
+        some = order[chosen * self.batch_size : (chosen + 1) * self.batch_size]
+        return self._padded([self.rows[i] for i in some])
+
+    def all_batches(self):
+        """Every document once, from the shortest to the longest."""
+        for i in range(0, len(self.rows), self.batch_size):
+            yield self._padded(self.rows[i : i + self.batch_size])

@@ -1,0 +1,45 @@
+"""What a training leaves behind for its picture."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class History:
+    """Losses in nats per token. `steps` counts finished steps; `seconds` is training time without evaluation."""
+
+    steps: list = field(default_factory=list)
+    train_loss: list = field(default_factory=list)
+    valid_steps: list = field(default_factory=list)
+    valid_loss: list = field(default_factory=list)
+    seconds: float = 0.0
+    tokens: int = 0
+    interrupted: bool = False
+
+    @property
+    def best_valid(self):
+        """The least validation loss, or None."""
+        return min(self.valid_loss, default=None)
+
+    @property
+    def best_step(self):
+        """The step with the least validation loss, or None."""
+        return self.valid_steps[self.valid_loss.index(self.best_valid)] if self.valid_loss else None
+
+    def plot(self, alt=None, **options):
+        """Show the curve, with a sentence that says what it shows."""
+        from .. import plots
+
+        plots.show(plots.training_curve(self, **options), alt=alt or plots.training_curve_alt(self))
+
+    def save(self, path):
+        """Write as JSON, whole or not at all."""
+        temporary = Path(f"{path}.part")
+        temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path):
+        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
