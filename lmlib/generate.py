@@ -15,7 +15,7 @@ def next_logits(model, ids, end_id, cache=None, new=None):
     With a `cache` (see `GPT.new_cache`) only the `new` ids that it does not hold yet are read.
     """
     if hasattr(model, "next_probabilities"):
-        return torch.from_numpy(model.next_probabilities(ids)).log()
+        return torch.from_numpy(model.next_probabilities([end_id, *ids])).log()
     if cache is not None:
         return model(torch.tensor([new]), cache)[0, -1]
     context = model.config.context
@@ -41,7 +41,15 @@ def next_distribution(logits, temperature=1.0, top_k=None):
 
 @torch.inference_mode()
 def generate(
-    model, tokenizer, prompt="", max_tokens=300, temperature=1.0, top_k=None, seed=0, stop_at_end=True, on_token=None
+    model,
+    tokenizer,
+    prompt="",
+    max_tokens=300,
+    temperature=1.0,
+    top_k=None,
+    seed=0,
+    stop_at_end=True,
+    on_token=None,
 ):
     """The text that the model writes after `prompt` (the prompt itself is not repeated).
 
@@ -51,16 +59,14 @@ def generate(
     generator = torch.Generator().manual_seed(seed)
     ids = tokenizer.encode(prompt)
     start = len(ids)
-    context = getattr(getattr(model, "config", None), "context", math.inf)
-    cache, fresh = None, None
-    if hasattr(model, "new_cache") and len(ids) < context:
-        cache, fresh = model.new_cache(), [tokenizer.end_id, *ids]
+    cache = model.new_cache() if hasattr(model, "new_cache") else None
+    fresh = [tokenizer.end_id, *ids]  # what the cache does not hold yet
     if hasattr(model, "eval"):
         model.eval()
     shown = ""
     for _ in range(max_tokens):
-        if cache is not None and cache.length + len(fresh) > context:
-            cache = None  # rotary keys remember their position, so once the window slides we read it anew
+        if cache is not None and cache.length + len(fresh) > model.config.context:
+            cache = None  # a cache cannot forget its first tokens; once the window slides, read it whole each time
         logits = next_logits(model, ids, tokenizer.end_id, cache, fresh)
         p = next_distribution(logits, temperature, top_k)
         token = int(torch.multinomial(p, 1, generator=generator))

@@ -29,11 +29,11 @@ def nats_per_document(model, tokenizer, documents, batch_size=16):
 
     Every token is predicted once, from its own document alone. A model with a context of C tokens sees at least
     C / 2 tokens before the one it predicts, once there are as many: longer documents are read in windows that
-    overlap by half. `model` is an n-gram model (`nats`) or a neural one (`forward(ids) -> logits`).
+    overlap by half. `model` is an n-gram model (`log_probabilities`) or a neural one (`forward(ids) -> logits`).
     """
     ids = [tokenizer.encode(text) for text in documents]
-    if hasattr(model, "nats"):
-        return np.array([model.nats([document]) for document in ids])
+    if hasattr(model, "log_probabilities"):
+        return np.array([-p.sum() for p in model.log_probabilities(ids)])
     context = getattr(model.config, "context", None) or max(map(len, ids)) + 1
     rows = []  # (document, ids read, first place whose prediction counts)
     for d, document in enumerate(ids):

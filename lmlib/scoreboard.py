@@ -1,0 +1,172 @@
+"""The one table of the course: every model's bits per character on the same test stories, beside the floor.
+
+Rows are measured, never typed: `python -m lmlib scoreboard --make` trains each model on the village's training
+stories, three times with different seeds where chance plays a part, and scores it on all test stories, every
+character predicted once, with its whole story so far as context. The table is data/scoreboard.csv.
+"""
+
+import argparse
+import csv
+import os
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import mean, stdev
+
+from . import village
+
+TABLE = Path(__file__).resolve().parents[1] / "data" / "scoreboard.csv"
+SEEDS = (0, 1, 2)
+
+
+@dataclass
+class Row:
+    """One model. `bits` is the mean over the seeds in bits per character, `spread` their standard deviation."""
+
+    model: str
+    lesson: str
+    parameters: int
+    training_flops: float
+    training_seconds: float
+    bits: float
+    spread: float
+    seeds: int
+
+    def share(self, unigram, floor):
+        """How much of the way from the unigram (0) to the floor (1) this model has gone."""
+        return (unigram - self.bits) / (unigram - floor)
+
+
+def read(path=TABLE):
+    """The rows of the table. Raises FileNotFoundError where it was not made yet."""
+    if not Path(path).exists():
+        raise FileNotFoundError("there is no scoreboard yet: make it with `python -m lmlib scoreboard --make`")
+    kinds = {f.name: f.type for f in fields(Row)}
+    with open(path, encoding="utf-8", newline="") as file:
+        return [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+
+
+def write(rows, path=TABLE):
+    """Write the rows, worst first, whole or not at all."""
+    temporary = Path(f"{path}.part")
+    with open(temporary, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(row) for row in sorted(rows, key=lambda row: -row.bits))
+    os.replace(temporary, path)
+
+
+# --- how each row is made ---
+
+
+def _counted(order, kind):
+    """An n-gram model: no chance in it, so one run is enough."""
+
+    def run(seed, minutes):
+        from .metrics import bits_per_character
+        from .models.ngram import NGram
+        from .recipes import train_tokenizer
+
+        stories = village.load_stories("train")
+        began = time.perf_counter()
+        tokenizer = train_tokenizer(kind, stories)
+        model = NGram(order, len(tokenizer), tokenizer.end_id).fit(map(tokenizer.encode, stories))
+        seconds = time.perf_counter() - began
+        return bits_per_character(model, tokenizer, village.load_stories("test")), model.n_parameters, 0, seconds
+
+    return run
+
+
+def _gpt(seed, minutes):
+    from . import models, recipes
+    from .metrics import bits_per_character
+    from .training import fit
+
+    corpus = recipes.prepare("village", seed=seed)
+    sizes = {"vocab_size": len(corpus.tokenizer), "context": 512, "n_layers": 4, "n_heads": 4, "d_model": 96}
+    model = models.build({"model": "gpt", **sizes, "seed": seed})
+    history = fit(model, corpus.train, corpus.live, seconds=60 * minutes, lr=0.02, seed=seed, progress=False)
+    bits = bits_per_character(model, corpus.tokenizer, village.load_stories("test"))
+    return bits, model.n_parameters, model.flops_per_token * history.tokens, history.seconds
+
+
+RECIPES = {  # name: (lesson, how, does chance play a part)
+    "uniform over characters": ("03", _counted(0, "char"), False),
+    "unigram, characters": ("03", _counted(1, "char"), False),
+    "bigram, characters": ("03", _counted(2, "char"), False),
+    "5-gram, characters": ("03", _counted(5, "char"), False),
+    "10-gram, characters": ("03", _counted(10, "char"), False),
+    "5-gram, words": ("03", _counted(5, "word"), False),
+    "GPT": ("08", _gpt, True),
+}
+UNIGRAM = "unigram, characters"
+
+
+def make(names=None, minutes=4.0):
+    """Train the named models (default: all) and write their rows into the table."""
+    rows = {row.model: row for row in read()} if TABLE.exists() else {}
+    for name in names or RECIPES:
+        if name not in RECIPES:
+            raise ValueError(f"no row is called {name!r}: there is {', '.join(RECIPES)}")
+        lesson, run, chance = RECIPES[name]
+        runs = [run(seed, minutes) for seed in (SEEDS if chance else SEEDS[:1])]
+        bits = [r[0] for r in runs]
+        rows[name] = Row(
+            name,
+            lesson,
+            runs[0][1],
+            float(f"{mean(r[2] for r in runs):.3g}"),
+            float(f"{mean(r[3] for r in runs):.3g}"),
+            round(mean(bits), 4),
+            round(stdev(bits), 4) if len(bits) > 1 else 0.0,
+            len(bits),
+        )
+        write(rows.values())
+        print(f"{name}: {rows[name].bits:.3f} bits per character", flush=True)
+
+
+def table(rows, floor):
+    """The rows as text, worst first, the floor last."""
+    unigram = next(row.bits for row in rows if row.model == UNIGRAM)
+    lines = [f"{'model':<26}{'parameters':>12}{'training':>12}{'bits per character':>22}{'way to the floor':>18}"]
+    for row in sorted(rows, key=lambda row: -row.bits):
+        spread = f" ± {row.spread:.3f}" if row.seeds > 1 else ""
+        way = f"{row.share(unigram, floor):.1%}" if row.bits <= unigram else ""
+        lines.append(
+            f"{row.model:<26}{row.parameters:>12,}{row.training_seconds:>10.0f} s"
+            f"{f'{row.bits:.3f}{spread}':>22}{way:>18}"
+        )
+    lines.append(f"{'the floor':<26}{'':>12}{'':>12}{floor:>22.3f}{1:>18.1%}")
+    return "\n".join(lines)
+
+
+def figure(rows=None, floor=None, highlight=None, new=()):
+    """The scoreboard as a figure and its sentence; `new` are (name, bits) of models just trained."""
+    from . import plots
+
+    rows = read() if rows is None else rows
+    floor = village.bits_per_character("test") if floor is None else floor
+    entries = [
+        {"model": row.model, "bits": row.bits, "spread": row.spread, "reference": row.model.startswith("uniform")}
+        for row in rows
+    ]
+    entries += [{"model": name, "bits": bits} for name, bits in new]
+    return plots.scoreboard(entries, floor, highlight=highlight), plots.scoreboard_alt(entries, floor)
+
+
+def main(argv):
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m lmlib scoreboard", description="Print or make the scoreboard.")
+    parser.add_argument("--make", nargs="*", metavar="MODEL", help="train these models (default: all) and write the table")
+    parser.add_argument("--minutes", type=float, default=4.0, help="training time of a neural model (default: 4)")
+    parser.add_argument("--picture", metavar="FILE", help="write the table's picture as a PNG")
+    args = parser.parse_args(argv)
+    if args.make is not None:
+        make(args.make, args.minutes)
+    floor = village.bits_per_character("test")
+    print(table(read(), floor))
+    if args.picture:
+        from . import plots
+
+        Path(args.picture).write_bytes(plots.png_of(figure(floor=floor)[0]))
+    return 0
