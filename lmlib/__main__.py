@@ -55,7 +55,7 @@ def train(argv):
             }
         )
     print(f"{model.n_parameters:,} parameters, {len(corpus.tokenizer):,} different tokens", flush=True)
-    duration = {"steps": args.steps} if args.steps else {"seconds": 60 * args.minutes}
+    duration = {"seconds": 60 * args.minutes} if args.steps is None else {"steps": args.steps}
     history = fit(
         model,
         corpus.train,
@@ -93,6 +93,8 @@ def sample(argv):
     from .training import load_checkpoint
 
     model, tokenizer, _ = load_checkpoint(args.folder)
+    if tokenizer is None:
+        raise ValueError(f"{args.folder} holds a model without a tokenizer: save it with the one it was trained with")
     print(args.prompt, end="", flush=True)
     generate(
         model,

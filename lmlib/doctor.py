@@ -374,9 +374,9 @@ def show(results):
 def main(argv=None):
     """The command line. Returns the exit code: 0, or 1 for a problem found, or 2 for an unknown word."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    if [word for word in argv if word != "--network"]:
+    if words := [word for word in argv if word != "--network"]:
         print("usage: python course.py doctor [--network]")
-        return 2
+        return 0 if words in (["--help"], ["-h"]) else 2
     results = checks(network="--network" in argv)
     show(results)
     return int(any(r.status == "fail" for r in results))

@@ -1,45 +1,73 @@
 """From a model to a text: draw a token, put it behind the text, and ask again.
 
-Works with any language model of the course: neural ones (`forward(ids) -> logits`) and counted ones
-(`next_probabilities(ids)`).
+Works with every language model of the course: neural ones (`forward(ids) -> logits`) and counted ones
+(`next_probabilities(ids)`). `ids` is always all that the model reads, the start mark `tokenizer.end_id` included.
+
+A model with a context of C tokens reads all ids while they fit. When they no longer do, the older half of the
+window is forgotten and the newer half is read again; so at least C / 2 tokens are in sight, and the reading again
+costs little, for it is due only once in C / 2 tokens.
 """
 
+import heapq
 import math
 
 import torch
 
 
-def next_logits(model, ids, end_id, cache=None, new=None):
-    """Scores of every next token, (vocab_size,), after the ids of a document's beginning.
+def next_distribution(model, ids, temperature=1.0, top_k=None):
+    """The probabilities from which `generate` draws the token after `ids`: a tensor (vocab_size,), float64.
 
-    With a `cache` (see `GPT.new_cache`) only the `new` ids that it does not hold yet are read.
+    temperature: scores are divided by it before softmax; 1 is what the model learned, below 1 favours what is
+    likely, 0 gives everything to the likeliest. top_k: only so many of the likeliest tokens can be drawn
+    (Fan et al. 2018, section 5). Raises ValueError for a temperature below 0 and a top_k below 1.
     """
-    if hasattr(model, "next_probabilities"):
-        return torch.from_numpy(model.next_probabilities([end_id, *ids])).log()
-    if cache is not None:
-        return model(torch.tensor([new]), cache)[0, -1]
-    context = model.config.context
-    return model(torch.tensor([[end_id, *ids][-context:]]))[0, -1]
+    return reweigh(Reader(model, ids).scores(), temperature, top_k)
 
 
-def next_distribution(logits, temperature=1.0, top_k=None):
-    """Probabilities from scores (vocab_size,): softmax(logits / temperature) over the `top_k` highest scores.
-
-    Temperature 1 is what the model learned, 0 gives everything to the highest score.
-    Raises ValueError for a temperature below 0 or a top_k below 1.
-    """
-    if temperature < 0 or (top_k is not None and top_k < 1):
-        raise ValueError("temperature must be 0 or more, and top_k at least 1")
+def reweigh(scores, temperature=1.0, top_k=None):
+    """softmax(scores / temperature) over the `top_k` highest scores; see `next_distribution`."""
+    if not temperature >= 0 or (top_k is not None and top_k < 1):
+        raise ValueError(f"temperature {temperature} and top_k {top_k}: the first is 0 or more, the second 1 or more")
     if temperature == 0:
-        return torch.nn.functional.one_hot(logits.argmax(), logits.numel()).double()
-    logits = logits.double() / temperature
-    if top_k is not None and top_k < logits.numel():
-        keep = logits.topk(top_k).indices
-        logits = torch.full_like(logits, -math.inf).scatter(0, keep, logits[keep])
-    return logits.softmax(-1)
+        return torch.nn.functional.one_hot(scores.argmax(), scores.numel()).double()
+    scores = scores.double()
+    if top_k is not None and top_k < scores.numel():
+        kept = scores.topk(top_k).indices
+        scores = torch.full_like(scores, -math.inf).index_copy(0, kept, scores[kept])
+    # The highest score becomes 0 before the division, so that no temperature is too small for float64.
+    return ((scores - scores.max()) / temperature).softmax(-1)
 
 
-@torch.inference_mode()
+class Reader:
+    """A text that grows, and the scores of what may come next. What was read once is kept where the model can."""
+
+    def __init__(self, model, ids):
+        self.model, self.ids = model, list(ids)
+        self.counted = not isinstance(model, torch.nn.Module)
+        self.context = getattr(getattr(model, "config", None), "context", None) or math.inf
+        self.start, self.cache = 0, None
+
+    @torch.inference_mode()
+    def scores(self):
+        """Of every next token, (vocab_size,): logits, or the logarithms of probabilities."""
+        if self.counted:
+            return torch.as_tensor(self.model.next_probabilities(self.ids)).log()
+        while len(self.ids) - self.start > self.context:
+            self.start += max(1, self.context // 2)
+            self.cache = None
+        window = self.ids[self.start :]
+        device = next(self.model.parameters()).device
+        training = self.model.training
+        self.model.eval()
+        if not hasattr(self.model, "new_cache"):
+            logits = self.model(torch.tensor([window], device=device))
+        else:
+            self.cache = self.cache or self.model.new_cache()
+            logits = self.model(torch.tensor([window[self.cache.length :]], device=device), self.cache)
+        self.model.train(training)
+        return logits[0, -1].cpu()
+
+
 def generate(
     model,
     tokenizer,
@@ -53,80 +81,93 @@ def generate(
 ):
     """The text that the model writes after `prompt` (the prompt itself is not repeated).
 
-    The same seed gives the same text. The model reads the document from its start mark; what no longer fits
-    into its context is forgotten from the front. `on_token(text)` is called with each piece as it is drawn.
+    It stops after `max_tokens` tokens, and with `stop_at_end` where the model ends the document. The same seed
+    gives the same text. `on_token(text)` is called with each piece of text as soon as it is written: usually one
+    token, several where only together they are a character. See `next_distribution` for temperature and top_k.
     """
     generator = torch.Generator().manual_seed(seed)
-    ids = tokenizer.encode(prompt)
-    start = len(ids)
-    cache = model.new_cache() if hasattr(model, "new_cache") else None
-    fresh = [tokenizer.end_id, *ids]  # what the cache does not hold yet
-    if hasattr(model, "eval"):
-        model.eval()
-    shown = ""
+    reader = Reader(model, [tokenizer.end_id, *tokenizer.encode(prompt)])
+    written, shown = [], 0
     for _ in range(max_tokens):
-        if cache is not None and cache.length + len(fresh) > model.config.context:
-            cache = None  # a cache cannot forget its first tokens; once the window slides, read it whole each time
-        logits = next_logits(model, ids, tokenizer.end_id, cache, fresh)
-        p = next_distribution(logits, temperature, top_k)
+        p = reweigh(reader.scores(), temperature, top_k)
         token = int(torch.multinomial(p, 1, generator=generator))
         if token == tokenizer.end_id and stop_at_end:
             break
-        ids.append(token)
-        fresh = [token]
-        if on_token:  # a character may need several byte tokens, so show the difference, not the token
-            text = tokenizer.decode(ids[start:]).rstrip("\ufffd")
-            on_token(text[len(shown) :])
-            shown = text
-    return tokenizer.decode(ids[start:])
+        reader.ids.append(token)
+        written.append(token)
+        # U+FFFD at the end: perhaps the first bytes of a character whose other bytes are yet to come
+        if on_token and not (text := tokenizer.decode(written[shown:])).endswith("\ufffd"):
+            on_token(text)
+            shown = len(written)
+    if on_token and shown < len(written):
+        on_token(tokenizer.decode(written[shown:]))
+    return tokenizer.decode(written)
 
 
-@torch.inference_mode()
-def next_character_probabilities(model, tokenizer, prefix, end="<|end|>", smallest=1e-4, top=None):
-    """The model's law of the next *character* after `prefix`: a dict of character (or `end`) to probability.
+def next_character_probabilities(model, tokenizer, prefix, end="<|end|>", smallest=1e-4):
+    """What the model expects as the next *character* after `prefix`: a dict of character, or `end`, to probability.
 
-    A model of words or word pieces predicts tokens. The chance of a character is the sum over all tokens that
-    put it there. Where the prefix stops inside a word, it is first cut back to the word's start, and every way
-    to spell the rest in tokens is followed, as long as it is likelier than `smallest`.
+    A model of words or pieces of words predicts tokens. The chance of a character is the sum over all tokens that
+    put it there. Where the prefix may stop inside a token, its last word is taken back, and every way to spell it
+    in tokens is followed, the likeliest first, as long as it has at least `smallest` of the probability found so
+    far. Raises ValueError where the model cannot write the prefix at all.
     """
-    spelled = _spellings(tokenizer)
-    ids = tokenizer.encode(prefix)
-    kept = _whole_words(tokenizer, ids, prefix)
-    rest = prefix[len(tokenizer.decode(kept)) :]
-    mass = {}
-    paths = [(1.0, kept, "")]  # probability, ids, what they spell of `rest`
-    while paths:
-        p, path, text = paths.pop()
-        law = next_distribution(next_logits(model, path, tokenizer.end_id)).tolist()
-        for token, q in enumerate(law):
-            piece = spelled[token]
+    spelled = [_bytes(tokenizer, token) for token in range(len(tokenizer))]
+    reach = max(len(piece.decode("utf-8", "replace")) for piece in spelled)
+    kept = _finished(tokenizer, prefix, reach)
+    rest = prefix[len(tokenizer.decode(kept)) :].encode()
+    found, total = {}, 0.0
+    paths = [(-1.0, kept, b"")]  # a heap: minus the probability, the ids, what those behind `kept` spell
+    while paths and -paths[0][0] >= smallest * total:
+        minus_p, ids, spelling = heapq.heappop(paths)
+        for token, q in enumerate(next_distribution(model, [tokenizer.end_id, *ids]).tolist()):
+            p = -minus_p * q
+            longer = spelling + spelled[token]
+            character = None
             if token == tokenizer.end_id:
-                if text == rest:
-                    mass[end] = mass.get(end, 0.0) + p * q
-                continue
-            longer = text + piece
-            if len(longer) > len(rest):
-                if longer.startswith(rest):
-                    c = longer[len(rest)]
-                    mass[c] = mass.get(c, 0.0) + p * q
-            elif piece and rest.startswith(longer) and p * q > smallest * (sum(mass.values()) or smallest):
-                paths.append((p * q, [*path, token], longer))
-    total = sum(mass.values())
+                character = end if spelling == rest else None
+            elif longer.startswith(rest):
+                character = _first_character(longer[len(rest) :])
+            if p > 0 and character:
+                found[character] = found.get(character, 0.0) + p
+                total += p
+            elif p > 0 and spelled[token] and rest.startswith(longer):
+                heapq.heappush(paths, (-p, [*ids, token], longer))
+            elif p > 0 and spelled[token] and longer.startswith(rest) and len(longer) < len(rest) + 4:
+                # The first bytes of a character, which has at most 4: what is none by then never will be.
+                heapq.heappush(paths, (-p, [*ids, token], longer))
     if total == 0:
-        raise ValueError(f"the model cannot spell {rest!r}: give it a text of the kind that it was trained on")
-    return {c: m / total for c, m in sorted(mass.items(), key=lambda item: -item[1])}
+        raise ValueError(f"the model cannot write {prefix!r}: give it a text of the kind that it was trained on")
+    return {c: mass / total for c, mass in sorted(found.items(), key=lambda item: -item[1])}
 
 
-def _spellings(tokenizer):
-    """What each token adds to a text; a token of half a character adds nothing that can be compared."""
-    return [text if "\ufffd" not in (text := tokenizer.decode([i])) else "" for i in range(len(tokenizer))]
+def _bytes(tokenizer, token):
+    """What a token adds to a text, in bytes."""
+    if hasattr(tokenizer, "decode_bytes"):
+        return tokenizer.decode_bytes([token])
+    return tokenizer.decode([token]).encode()
 
 
-def _whole_words(tokenizer, ids, prefix):
-    """The ids without those of the last, perhaps unfinished, word."""
-    words = prefix.rstrip("\n").rsplit(" ", 1)
-    cut = len(words[0]) if len(words) > 1 else 0
-    kept = list(ids)
-    while kept and len(tokenizer.decode(kept)) > cut:
+def _finished(tokenizer, prefix, reach):
+    """The ids of the prefix without its last word, or without the last `reach` characters where that is less.
+
+    `reach` is the length of the longest token: none can begin before that and end after the prefix.
+    """
+    kept = tokenizer.encode(prefix)
+    if reach == 1:
+        return kept
+    word = max((i for i, character in enumerate(prefix) if character.isspace()), default=0)
+    cut = max(word, len(prefix) - reach)
+    while kept and not (prefix.startswith(text := tokenizer.decode(kept)) and len(text) <= cut):
         kept.pop()
     return kept
+
+
+def _first_character(data):
+    """The first character of UTF-8 bytes, or "" where they do not hold all of it yet."""
+    for n in range(1, min(4, len(data)) + 1):
+        try:
+            return data[:n].decode()
+        except UnicodeDecodeError:
+            pass
+    return ""

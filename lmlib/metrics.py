@@ -24,44 +24,60 @@ def perplexity(nats_per_token):
     return math.exp(nats_per_token)
 
 
-def nats_per_document(model, tokenizer, documents, batch_size=16):
-    """The surprise of each whole document, end mark included, in nats: an array (n_documents,).
+def token_nats(model, tokenizer, documents, batch_size=16):
+    """The surprise of every token of every document, in nats: a list of arrays, one for each document.
 
-    Every token is predicted once, from its own document alone. A model with a context of C tokens sees at least
-    C / 2 tokens before the one it predicts, once there are as many: longer documents are read in windows that
-    overlap by half. `model` is an n-gram model (`log_probabilities`) or a neural one (`forward(ids) -> logits`).
+    Each document is read from its own start mark, and its last number is the surprise of the end mark. Every
+    token is predicted once. A model with a context of C tokens sees at least C / 2 of them before the one it
+    predicts, once there are as many: longer documents are read in windows that overlap by half.
+
+    `model` is a counted one (`log_probabilities(documents)`), a neural one (`forward(ids) -> logits`, all of the
+    document at once where it has no `config.context`), or anything with `next_probabilities(ids)`.
     """
     ids = [tokenizer.encode(text) for text in documents]
     if hasattr(model, "log_probabilities"):
-        return np.array([-p.sum() for p in model.log_probabilities(ids)])
-    context = getattr(model.config, "context", None) or max(map(len, ids)) + 1
-    rows = []  # (document, ids read, first place whose prediction counts)
-    for d, document in enumerate(ids):
-        marked = [tokenizer.end_id, *document, tokenizer.end_id]
-        step = max(1, context // 2)
-        start, counted = 0, 0
-        while counted < len(marked) - 1:
-            window = marked[start : start + context + 1]
-            rows.append((d, window, counted - start))
-            counted = start + len(window) - 1
-            start += step
-    rows.sort(key=lambda row: len(row[1]))  # rows of like length together: little padding
-    total = np.zeros(len(ids))
-    was_training = model.training
+        return [-log_p for log_p in model.log_probabilities(ids)]
+    marked = [[tokenizer.end_id, *document, tokenizer.end_id] for document in ids]
+    if not isinstance(model, torch.nn.Module):
+        return [-np.log([model.next_probabilities(m[:i])[m[i]] for i in range(1, len(m))]) for m in marked]
+    return _neural_nats(model, marked, batch_size)
+
+
+def _neural_nats(model, marked, batch_size):
+    """The same from batches of windows: rows of like length side by side, the shorter ones padded."""
+    context = getattr(getattr(model, "config", None), "context", None) or max(map(len, marked))
+    rows = [(d, start, first) for d, ids in enumerate(marked) for start, first in windows(len(ids), context)]
+    rows.sort(key=lambda row: min(len(marked[row[0]]) - row[1], context + 1))
+    nats = [np.empty(len(ids) - 1) for ids in marked]
+    device = next(model.parameters()).device
+    training = model.training
     model.eval()
     with torch.inference_mode():
         for i in range(0, len(rows), batch_size):
-            some = rows[i : i + batch_size]
-            longest = max(len(window) for _, window, _ in some)
-            padded = torch.full((len(some), longest), tokenizer.end_id)
-            for r, (_, window, _) in enumerate(some):
-                padded[r, : len(window)] = torch.tensor(window)
+            some = [(d, start, first, marked[d][start:][: context + 1]) for d, start, first in rows[i:][:batch_size]]
+            padded = torch.zeros(len(some), max(len(ids) for *_, ids in some), dtype=torch.long)
+            for row, (*_, ids) in zip(padded, some):
+                row[: len(ids)] = torch.tensor(ids)
+            padded = padded.to(device)
             logits = model(padded[:, :-1])
-            surprise = F.cross_entropy(logits.transpose(1, 2).float(), padded[:, 1:], reduction="none")
-            for r, (d, window, first) in enumerate(some):
-                total[d] += surprise[r, first : len(window) - 1].double().sum().item()
-    model.train(was_training)
-    return total
+            surprise = F.cross_entropy(logits.transpose(1, 2).float(), padded[:, 1:], reduction="none").cpu().numpy()
+            for row, (d, start, first, ids) in zip(surprise, some):
+                nats[d][first - 1 : start + len(ids) - 1] = row[first - 1 - start : len(ids) - 1]
+    model.train(training)
+    return nats
+
+
+def windows(length, context):
+    """How to read a document of `length` tokens, its start mark included, `context` tokens at a time.
+
+    Pairs (start, first): read from place `start`, count the predictions from place `first` on. In the first
+    window all count, in every later one those behind its first half: the others were counted before.
+    """
+    start, first = 0, 1
+    while first < length:
+        yield start, first
+        first = start + context + 1
+        start += max(1, context // 2)
 
 
 def bits_per_character(model, tokenizer, documents, batch_size=16):
@@ -70,36 +86,40 @@ def bits_per_character(model, tokenizer, documents, batch_size=16):
     Raises ValueError for no documents, and where the tokenizer loses characters: what it cannot write back it
     was never asked to predict, and the number would flatter the model.
     """
-    if not documents:
-        raise ValueError("there is nothing to measure: give at least one document")
+    if isinstance(documents, str) or not documents:
+        raise ValueError("give a list of documents, with at least one in it")
     for text in documents:
         if tokenizer.decode(tokenizer.encode(text)) != text:
             raise ValueError(
                 "the tokenizer does not give this text back, so bits per character would be too low: "
                 'train it on more text, or with unknown="spell"'
             )
-    nats = nats_per_document(model, tokenizer, documents, batch_size).sum()
+    nats = sum(surprise.sum() for surprise in token_nats(model, tokenizer, documents, batch_size))
     return bits(nats) / sum(len(text) + 1 for text in documents)
 
 
-def reliability(probabilities, hits, n_bins=10):
-    """When the model says 70 %, is it right in 70 % of cases?
+def reliability(probabilities, hits, bins=10):
+    """When the model says 70 %, is it right in 70 % of the cases?
 
-    probabilities, hits: one number and one truth value for each prediction. Returns per bin of equal width:
-    mean probability, share of hits, count (empty bins are left out). Guo et al. 2017, section 2.
+    probabilities, hits: what was said, and whether it came true, one each for every prediction. Bin m of M holds
+    what was said in ((m - 1) / M, m / M]. Returns three arrays, without the empty bins: mean probability, share of
+    hits, count. Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2.
+    Raises ValueError where the two do not fit together, are empty, or are no probabilities.
     """
-    probabilities, hits = np.asarray(probabilities, float), np.asarray(hits, float)
-    if probabilities.shape != hits.shape or probabilities.ndim != 1:
-        raise ValueError("give one truth value for each probability")
-    place = np.minimum((probabilities * n_bins).astype(int), n_bins - 1)
-    count = np.bincount(place, minlength=n_bins)
+    said, hits = np.asarray(probabilities, float), np.asarray(hits, float)
+    if said.shape != hits.shape or said.ndim != 1 or not said.size:
+        raise ValueError("give one truth value for each probability, and at least one")
+    if not (0 <= said.min() and said.max() <= 1):
+        raise ValueError("a probability lies between 0 and 1: give softmax's output, not its input")
+    place = (np.ceil(said * bins).astype(int) - 1).clip(min=0)
+    count = np.bincount(place, minlength=bins)
     full = count > 0
-    predicted = np.bincount(place, probabilities, n_bins)[full] / count[full]
-    observed = np.bincount(place, hits, n_bins)[full] / count[full]
-    return predicted, observed, count[full]
+    mean = np.bincount(place, said, bins)[full] / count[full]
+    share = np.bincount(place, hits, bins)[full] / count[full]
+    return mean, share, count[full]
 
 
-def expected_calibration_error(probabilities, hits, n_bins=10):
-    """The mean gap between said and seen over all predictions. Guo et al. 2017, equation 3."""
-    predicted, observed, count = reliability(probabilities, hits, n_bins)
-    return float((abs(predicted - observed) * count).sum() / count.sum())
+def expected_calibration_error(probabilities, hits, bins=10):
+    """The mean distance between said and seen over all predictions, 0 to 1. Guo et al. 2017, equation 3."""
+    mean, share, count = reliability(probabilities, hits, bins)
+    return float((abs(mean - share) * count).sum() / count.sum())

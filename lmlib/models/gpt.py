@@ -20,7 +20,11 @@ from torch import nn
 
 @dataclass
 class GPTConfig:
-    """Sizes of a GPT. `context` is the most tokens that it can read at once."""
+    """Sizes of a GPT. `context` is the most tokens that it can read at once.
+
+    tied_head: the scores are the products of the last vector with the tokens' embeddings (Press and Wolf 2017),
+    so a large vocabulary needs its matrix only once; a small one learns faster with a head of its own.
+    """
 
     vocab_size: int
     context: int = 512
@@ -29,6 +33,7 @@ class GPTConfig:
     d_model: int = 128
     dropout: float = 0.0
     seed: int = 0
+    tied_head: bool = False
 
 
 def rotary_angles(context, d_head, base=10_000.0):
@@ -60,10 +65,13 @@ class Attention(nn.Module):
         q, k = (rotate(F.rms_norm(part, part.shape[-1:]), cos, sin) for part in (q, k))
         if past is not None:  # the keys and values of earlier tokens were kept: only the new ones are computed
             k, v = past.extend(k, v)
-        # A single new token may look at everything kept; several tokens must not look ahead of themselves.
-        causal = time > 1
+        # Nobody looks ahead: without a past that is `is_causal`, a single new token may look at all that was kept,
+        # and several new ones need a mask that is shifted by the number of kept ones.
+        kept, mask = k.size(2) - time, None
+        if kept and time > 1:
+            mask = torch.ones(time, kept + time, dtype=torch.bool, device=x.device).tril(kept)
         mixed = F.scaled_dot_product_attention(
-            q, k, v, is_causal=causal, dropout_p=self.dropout if self.training else 0.0
+            q, k, v, mask, is_causal=not kept and time > 1, dropout_p=self.dropout if self.training else 0.0
         )
         return self.out(mixed.transpose(1, 2).reshape(batch, time, d_model))
 
@@ -110,22 +118,28 @@ class Cache(list):
 class GPT(nn.Module):
     """A small GPT. `forward(ids)`: ids (batch, time) -> logits (batch, time, vocab_size).
 
-    Raises ValueError for sizes that do not fit, and for more tokens than `config.context`.
+    With a `cache` (see `new_cache`), ids are only what follows the tokens that it already holds.
+    Raises ValueError for sizes that do not fit together, for more tokens than `config.context`, for no token at
+    all, and for an id outside of the vocabulary.
     """
 
     def __init__(self, config):
         super().__init__()
+        sizes = (config.vocab_size, config.context, config.n_layers, config.n_heads, config.d_model)
+        if min(sizes) < 1:
+            raise ValueError(f"every size of a GPT is at least 1, but here one is {min(sizes)}: {config}")
         if config.d_model % (2 * config.n_heads):
             raise ValueError(
                 f"d_model ({config.d_model}) must be a multiple of 2 * n_heads ({2 * config.n_heads}), "
                 "for every head needs an even share: change one of them"
             )
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.drop = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
-        self.norm = nn.RMSNorm(config.d_model)
-        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
+            self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+            self.drop = nn.Dropout(config.dropout)
+            self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+            self.norm = nn.RMSNorm(config.d_model)
+            self.head = None if config.tied_head else nn.Linear(config.d_model, config.vocab_size, bias=False)
         cos, sin = rotary_angles(config.context, config.d_model // config.n_heads)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -138,25 +152,45 @@ class GPT(nn.Module):
             if name.endswith(("out.weight", "down.weight", "head.weight")):
                 p.zero_()
             elif name == "embedding.weight":
-                p.normal_(generator=generator)
+                # Tied, the embedding makes the scores too: so small that all tokens begin almost equally likely.
+                p.normal_(std=0.02 if self.config.tied_head else 1.0, generator=generator)
             elif p.ndim == 2:
                 p.normal_(std=p.size(1) ** -0.5, generator=generator)
 
     def forward(self, ids, cache=None):
         start = cache.length if cache is not None else 0
         end = start + ids.size(1)
+        if end == start:
+            raise ValueError("the model predicts what follows a token: give it at least one, such as the end mark")
         if end > self.config.context:
             raise ValueError(
                 f"{end} tokens do not fit this model's context of {self.config.context}: "
                 "give it the last part of the text, or train one with a longer context"
             )
-        if start and ids.size(1) > 1:
-            raise ValueError("with a filled cache, give one new token at a time")
         cos, sin = self.cos[start:end], self.sin[start:end]
-        x = self.drop(self.embedding(ids))
+        try:
+            x = self.drop(self.embedding(ids))
+        except IndexError:
+            raise ValueError(
+                f"the ids go up to {int(ids.max())} (from {int(ids.min())}), but this model knows 0 to "
+                f"{self.config.vocab_size - 1}: use the tokenizer that it was trained with"
+            ) from None
         for i, block in enumerate(self.blocks):
             x = block(x, cos, sin, cache[i] if cache is not None else None)
-        return self.head(self.norm(x))
+        return F.linear(self.norm(x), self.embedding.weight if self.head is None else self.head.weight)
+
+    @torch.inference_mode()
+    def next_probabilities(self, ids):
+        """p of every token after `ids`, (vocab_size,). A document begins with the end mark, so ids should too.
+
+        Of more ids than the context holds, the last ones are read.
+        """
+        training = self.training
+        self.eval()  # no dropout
+        ids = torch.tensor([list(ids)[-self.config.context :]], dtype=torch.long, device=self.cos.device)
+        logits = self(ids)[0, -1]
+        self.train(training)
+        return logits.double().softmax(-1).cpu().numpy()
 
     def new_cache(self):
         """An empty cache for `forward(ids, cache)`."""
@@ -171,7 +205,9 @@ class GPT(nn.Module):
     def flops_per_token(self):
         """Floating-point operations to train on one token: 6 per weight used in a product, and the attention's.
 
-        Kaplan et al. 2020, section 2.1; the attention term as in Chowdhery et al. 2022 (PaLM), appendix B.
+        Kaplan et al. 2020, section 2.1; the attention term as in Chowdhery et al. 2022 (PaLM), appendix B: 12 per
+        layer, number of a vector and token of the context, as if every token looked at the whole context.
         """
-        weights = self.n_parameters - self.embedding.weight.numel()
+        looked_up = 0 if self.head is None else self.embedding.weight.numel()  # a look-up is no product
+        weights = self.n_parameters - looked_up
         return 6 * weights + 12 * self.config.n_layers * self.config.d_model * self.config.context

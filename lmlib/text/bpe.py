@@ -1,11 +1,13 @@
 """Byte-pair encoding: the pieces of text that GPT-2 and most models after it read.
 
-Start with the 256 bytes as tokens. Find the pair of neighbours that occurs most often and make it a new token;
-repeat. Frequent words end up as one token, rare words as a few, and since every text is bytes, no text is ever
-unknown. Sources: Gage 1994 (the compression scheme); Sennrich, Haddow and Birch 2016, section 3.2 (its use for
-words); Radford et al. 2019, section 2.2 (bytes instead of characters, and the split into words used here).
+Start with the 256 bytes as tokens. Find the pair of neighbours that occurs most often and make it a new
+token; repeat. Frequent words end up as one token, rare words as a few, and since every text is bytes, no text
+is ever unknown. Sources: Gage 1994 (the compression scheme); Sennrich, Haddow and Birch 2016, section 3.2
+(its use for words); Radford et al. 2019, section 2.2 (bytes instead of characters, and the split into words
+used here).
 
-The file reads from top to bottom: bytes and their glyphs, splitting into words, learning merges, the tokenizer.
+The file reads from top to bottom: bytes and their glyphs, splitting into words, learning merges, the
+tokenizer.
 """
 
 from collections import Counter, defaultdict
@@ -17,12 +19,12 @@ import regex
 
 from lmlib.text.vocabulary import END, as_texts, check_ids, read_json, write_json
 
-# -- bytes and their glyphs -----------------------------------------------------------------------------------
+# -- bytes and their glyphs ----------------------------------------------------------------------------------
 
-# Files of merges are text, so each byte needs a visible character. GPT-2 lets the 188 bytes that are visible in
-# Latin-1 stand for themselves and gives the others the characters from U+0100 on: a blank is written "Ġ", a line
-# feed "Ċ". The ids of the bytes follow the order of these glyphs, in GPT-2 and in the `tokenizers` library:
-# "!" is 0, "a" is 64, and the blank, seen last, is 220.
+# Files of merges are text, so each byte needs a visible character. GPT-2 lets the 188 bytes that are visible
+# in Latin-1 stand for themselves and gives the others the characters from U+0100 on: a blank is written "Ġ",
+# a line feed "Ċ". The ids of the bytes follow the order of these glyphs, in GPT-2 and in the `tokenizers`
+# library: "!" is 0, "a" is 64, and the blank, seen last, is 220.
 _VISIBLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 BYTE_ORDER = _VISIBLE + [byte for byte in range(256) if byte not in _VISIBLE]
 BYTE_IDS = sorted(range(256), key=BYTE_ORDER.__getitem__)  # the inverse: BYTE_IDS[byte] is the byte's id
@@ -40,10 +42,10 @@ def from_glyphs(glyphs: str) -> bytes:
     return bytes(BYTES[glyph] for glyph in glyphs)
 
 
-# -- splitting into words -------------------------------------------------------------------------------------
+# -- splitting into words ------------------------------------------------------------------------------------
 
-# GPT-2's rule. Merges never cross the border of such a "word": else "dog." and "dog!" would become tokens.
-# A word keeps the blank before it. Of a run of blanks the last one goes to the word that follows (`\s+(?!\S)`).
+# GPT-2's rule. Merges never cross the border of such a "word": else "dog." and "dog!" would become tokens. A
+# word keeps the blank before it. Of a run of blanks the last one goes to the word that follows (`\s+(?!\S)`).
 WORD = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
 
 
@@ -63,7 +65,7 @@ def _utf8(word: str) -> bytes:
         ) from None
 
 
-# -- learning merges ------------------------------------------------------------------------------------------
+# -- learning merges -----------------------------------------------------------------------------------------
 
 NOTHING = -1  # stands between two words, and where a token was swallowed by its left neighbour
 
@@ -72,15 +74,16 @@ def learn_merges(words: dict[bytes, int], n_merges: int, min_count: int = 1) -> 
     """Learn up to `n_merges` merges from words and their counts: pairs of ids, the first learned first.
 
     Merge number i makes the token with id 256 + i. Ties: of the pairs that occur most often, the one with the
-    smallest left id wins, then the one with the smallest right id. This is the rule of the `tokenizers` library.
-    "aaa" counts as two pairs (a, a), though only the left one can be merged. Learning ends early when no pair
-    occurs `min_count` times.
+    smallest left id wins, then the one with the smallest right id. This is the rule of the `tokenizers`
+    library. "aaa" counts as two pairs (a, a), though only the left one can be merged. Learning ends early
+    when no pair occurs `min_count` times.
 
-    A merge changes only its neighbourhood, so nothing is ever counted twice. We keep, for every pair, its count
-    and the places where it stands. Each distinct word is stored once and weighs as much as it is frequent.
+    A merge changes only its neighbourhood, so nothing is ever counted twice. We keep, for every pair, its
+    count and the places where it stands. Each distinct word is stored once and weighs as much as it is
+    frequent.
     """
-    # All words in one row, NOTHING between them. Tokens vanish from the row as merges swallow them, so each place
-    # knows its left and right neighbour.
+    # All words in one row, NOTHING between them. Tokens vanish from the row as merges swallow them, so each
+    # place knows its left and right neighbour.
     ids, weight = [NOTHING], [0]
     for word, count in words.items():
         ids += [BYTE_IDS[byte] for byte in word] + [NOTHING]
@@ -94,8 +97,9 @@ def learn_merges(words: dict[bytes, int], n_merges: int, min_count: int = 1) -> 
             counts[pair] += weight[i]
             places[pair].append(i)
 
-    # The heap gives the pair with the largest count. Counts in it may be out of date, but only too large: a pair
-    # gains occurrences in the moment when the newer of its tokens is made, and from then on it only loses some.
+    # The heap gives the pair with the largest count. Counts in it may be out of date, but only too large: a
+    # pair gains occurrences in the moment when the newer of its tokens is made, and from then on it only
+    # loses some.
     heap = [(-count, pair) for pair, count in counts.items()]
     heapify(heap)
 
@@ -134,22 +138,22 @@ def learn_merges(words: dict[bytes, int], n_merges: int, min_count: int = 1) -> 
     return merges
 
 
-# -- the tokenizer --------------------------------------------------------------------------------------------
+# -- the tokenizer -------------------------------------------------------------------------------------------
 
 
 class BPETokenizer:
     """Byte-level BPE with GPT-2's split into words.
 
     Ids: 0 to 255 are the bytes (in the order of BYTE_ORDER), then one id per merge in the order learned, and
-    last, as `end_id`, the special token that marks the end of a document. `encode` never makes it from text and
-    `decode` leaves it out.
+    last, as `end_id`, the special token that marks the end of a document. `encode` never makes it from text
+    and `decode` leaves it out.
 
     Trained on the same texts, it has the merges and ids of the `tokenizers` library (pre-tokenizer
     `ByteLevel(add_prefix_space=False)`, trainer with `initial_alphabet=ByteLevel.alphabet()`, `min_frequency`
     for our `min_count`, and the end mark added after training); ties are broken as `learn_merges` says.
 
-    `merges` lists pairs of ids; `token_bytes[id]` is what a token stands for. Raises ValueError for merges that
-    use a token before it exists, or make one twice.
+    `merges` lists pairs of ids; `token_bytes[id]` is what a token stands for. Raises ValueError for merges
+    that use a token before it exists, or make one twice.
     """
 
     kind = "bpe"
@@ -161,7 +165,7 @@ class BPETokenizer:
         self.token_bytes = [bytes([byte]) for byte in BYTE_ORDER]
         for n, (a, b) in enumerate(self.merges, start=1):
             if not (0 <= a < len(self.token_bytes) and 0 <= b < len(self.token_bytes)):
-                raise ValueError(f"Merge {n} joins the ids {a} and {b}, but one of them is not made before it.")
+                raise ValueError(f"Merge {n} joins the ids {a} and {b}, but one of them does not exist yet.")
             self.token_bytes.append(self.token_bytes[a] + self.token_bytes[b])
         if len(set(self.token_bytes)) < len(self.token_bytes):
             twice = Counter(self.token_bytes).most_common(1)[0][0]
@@ -185,27 +189,28 @@ class BPETokenizer:
 
     @classmethod
     def from_gpt2(cls, merges_path) -> "BPETokenizer":
-        """GPT-2's own tokenizer from its published merges file (`vocab.bpe`): 50,257 tokens, the end mark last."""
+        """GPT-2's own tokenizer, 50,257 tokens, from its published merges file (`vocab.bpe`)."""
         path = Path(merges_path)
         if not path.is_file():
-            raise FileNotFoundError(f"There is no file {path}: give the path of GPT-2's merges file, vocab.bpe.")
+            raise FileNotFoundError(f"There is no file {path}: give the path of GPT-2's vocab.bpe.")
         try:
             version, *lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
         except UnicodeDecodeError:
             version = ""
         if not version.startswith("#version"):
-            raise ValueError(f"{path} is not a file of BPE merges: its first line should begin with #version.")
+            raise ValueError(f"{path} is not a file of BPE merges: its first line lacks #version.")
         return cls._from_lines(lines, end="<|endoftext|>", path=path)
 
     # -- text to ids and back
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text. Raises ValueError for half a character (a lone surrogate), which has no bytes."""
+        """The ids of a text. Raises ValueError for half a character (a lone surrogate): it has no bytes."""
         return self._encode(text, _utf8)
 
     def encode_bytes(self, data: bytes) -> list[int]:
         """The ids of any bytes. For bytes that are UTF-8 text, the same as `encode` of the text."""
-        # Bytes that are not UTF-8 travel through the split as stand-in characters and come back as themselves.
+        # Bytes that are not UTF-8 travel through the split as stand-in characters and come back as
+        # themselves.
         text = data.decode("utf-8", errors="surrogateescape")
         return self._encode(text, lambda word: word.encode("utf-8", errors="surrogateescape"))
 
@@ -224,8 +229,8 @@ class BPETokenizer:
     def _merge(self, word: bytes) -> list[int]:
         """Apply the merges to one word: always the merge learned first, and of its places the leftmost.
 
-        A merge learned earlier makes a smaller id, so the smallest id that a pair can make is the next to make.
-        The heap holds (id to make, place); as in `learn_merges`, each place knows its neighbours.
+        A merge learned earlier makes a smaller id, so the smallest id that a pair can make is the next to
+        make. The heap holds (id to make, place); as in `learn_merges`, each place knows its neighbours.
         """
         ids = [BYTE_IDS[byte] for byte in word]
         ids.append(NOTHING)  # right of the last token, and by ids[-1] also left of the first
@@ -251,18 +256,18 @@ class BPETokenizer:
         """The text of the ids, without end marks.
 
         A token may hold half a character, so ids that a model made up need not be UTF-8. What cannot be read
-        becomes U+FFFD, or raises UnicodeDecodeError with errors="strict". Raises ValueError for an id that does
-        not exist.
+        becomes U+FFFD, or raises UnicodeDecodeError with errors="strict". Raises ValueError for an id that
+        does not exist.
         """
         return self.decode_bytes(ids).decode("utf-8", errors=errors)
 
     def decode_bytes(self, ids) -> bytes:
-        """The bytes of the ids, without end marks: `decode_bytes(encode_bytes(data)) == data` for all bytes."""
+        """The bytes of the ids, without end marks: for all bytes, the inverse of `encode_bytes`."""
         ids = check_ids(ids, len(self))
         return b"".join(self.token_bytes[id] for id in ids if id != self.end_id)
 
     def tokens(self, text: str) -> list[str]:
-        """The pieces of a text as shown to people; half a character is shown as its bytes, like "\\xe4\\xbd"."""
+        """The pieces of a text as shown to people; of half a character its bytes, like "\\xe4\\xbd"."""
         return [self.token(id) for id in self.encode(text)]
 
     def token(self, id: int) -> str:
@@ -289,7 +294,7 @@ class BPETokenizer:
     # -- files
 
     def save(self, path) -> None:
-        """Write the merges as JSON, in GPT-2's way of writing tokens: {"kind": "bpe", "merges": ["Ġ t", ...]}."""
+        """Write the merges as JSON, tokens in glyphs: {"kind": "bpe", "merges": ["Ġ t", "h e", ...]}."""
         lines = [" ".join(to_glyphs(self.token_bytes[id]) for id in pair) for pair in self.merges]
         write_json(path, {"kind": self.kind, "end": self.end, "merges": lines})
 

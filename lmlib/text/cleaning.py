@@ -1,8 +1,8 @@
 """Cleaning: small steps from text to text, each of which says what it destroys.
 
-`clean(text, unify_newlines, normalise_unicode, collapse_blanks)` applies steps in the order given. A step is any
-function from text to text, so your own fits beside these. No step is right for every purpose: what a search
-engine throws away (capitals, accents, punctuation) is what a language model should learn to write.
+`clean(text, unify_newlines, normalise_unicode, collapse_blanks)` applies steps in the order given. A step is
+any function from text to text, so your own fits beside these. No step is right for every purpose: what a
+search engine throws away (capitals, accents, punctuation) is what a language model should learn to write.
 """
 
 import re
@@ -24,7 +24,8 @@ def unify_newlines(text: str) -> str:
 
 
 def normalise_unicode(text: str) -> str:
-    """Give characters that look the same, such as "é" in one piece and "e" + accent, one form (Unicode's NFC).
+    """Give characters that look the same, such as "é" in one piece and "e" + accent, one form (Unicode's
+    NFC).
 
     Destroys: the difference between the forms, which matters where bytes must stay as they are (passwords,
     signatures), and a few old Chinese compatibility characters, which become today's. Lengths may change.
@@ -50,7 +51,8 @@ def straighten_quotes(text: str) -> str:
 
 
 def collapse_blanks(text: str) -> str:
-    """Make of several blanks or tabs one blank, of several blank lines one; none at the ends of lines or text.
+    """Make of several blanks or tabs one blank, of several blank lines one; none at the ends of lines or
+    text.
 
     Destroys: indentation, and with it the sense of Python code; columns of tables; the shape of poems;
     non-breaking blanks, such as in "10 000".
@@ -64,8 +66,8 @@ class _TextOfHtml(HTMLParser):
     """Collects the text between tags; a tag that starts or ends a block becomes a line end."""
 
     BLOCKS = set(
-        "address article aside blockquote br dd div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 "
-        "header hr li main nav ol option p pre section table td th title tr ul".split()
+        "address article aside blockquote br dd div dl dt fieldset figcaption figure footer form "
+        "h1 h2 h3 h4 h5 h6 header hr li main nav ol option p pre section table td th title tr ul".split()
     )
     HIDDEN = {"script", "style"}
 
@@ -94,10 +96,11 @@ class _TextOfHtml(HTMLParser):
 
 
 def strip_html(text: str) -> str:
-    """Keep what a browser would show: no tags, comments, scripts; "&amp;" becomes "&"; a block gets its own line.
+    """Keep what a browser would show: no tags, comments, scripts; "&amp;" becomes "&"; a block gets its own
+    line.
 
-    Destroys: links, emphasis, headings, tables, and everything that merely looks like a tag: "a <b> c" loses its
-    middle. Never use it on text that is not HTML, nor to make strangers' HTML safe to show.
+    Destroys: links, emphasis, headings, tables, and everything that merely looks like a tag: "a <b> c" loses
+    its middle. Never use it on text that is not HTML, nor to make strangers' HTML safe to show.
     """
     parser = _TextOfHtml()
     parser.feed(text)
@@ -108,9 +111,9 @@ def strip_html(text: str) -> str:
 def strip_control_characters(text: str) -> str:
     """Remove what nobody sees: control characters, byte-order marks, zero-width marks, lone surrogates.
 
-    Line ends, tabs and the two joiners (which hold emoji families and Persian words together) stay.
-    Destroys: soft hyphens, marks of writing direction in Arabic and Hebrew, terminal colours (their codes lose
-    the invisible half, and "[31m" stays), and the flags of England, Scotland and Wales.
+    Line ends, tabs and the two joiners (which hold emoji families and Persian words together) stay. Destroys:
+    soft hyphens, marks of writing direction in Arabic and Hebrew, terminal colours (their codes lose the
+    invisible half, and "[31m" stays), and the flags of England, Scotland and Wales.
     """
     invisible = {"Cc", "Cf", "Cs"}
     kept = "\n\r\t\u200c\u200d"
@@ -128,8 +131,8 @@ def lowercase(text: str) -> str:
 def remove_accents(text: str) -> str:
     """Write "é" as "e", "ü" as "u", "й" as "и". Letters that are no base letter plus mark, such as "ø", stay.
 
-    Destroys: words that differ by the accent alone, such as French "pêche" (peach) and "péché" (sin); the tones
-    of pinyin; Vietnamese.
+    Destroys: words that differ by the accent alone, such as French "pêche" (peach) and "péché" (sin); the
+    tones of pinyin; Vietnamese.
     """
     # Only the marks of Latin, Greek and Cyrillic: in Japanese or Hindi a mark is part of the letter.
     bare = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", text))
@@ -139,8 +142,8 @@ def remove_accents(text: str) -> str:
 def remove_punctuation(text: str) -> str:
     """Remove punctuation marks of every script (Unicode's category P). Symbols such as + and € stay.
 
-    Destroys: questions, quotations, the ends of sentences, decimals ("3.14" becomes "314"), and the borders of
-    words that only punctuation kept apart ("yes/no" becomes "yesno", "we'll" becomes "well").
+    Destroys: questions, quotations, the ends of sentences, decimals ("3.14" becomes "314"), and the borders
+    of words that only punctuation kept apart ("yes/no" becomes "yesno", "we'll" becomes "well").
     """
     return "".join(c for c in text if not unicodedata.category(c).startswith("P"))
 
@@ -162,9 +165,11 @@ def redact_emails(text: str) -> str:
 
 
 def redact_phone_numbers(text: str) -> str:
-    """Replace phone numbers by "<phone>": 9 to 15 digits, with at most two of blank ( ) . / - between two digits.
+    """Replace phone numbers by "<phone>": 9 to 15 digits, with at most two of blank ( ) . / - between two
+    digits.
 
-    Destroys: other long numbers, such as order numbers, ISBNs, or a row of years. Misses: local numbers with fewer
-    digits. Dates (2024-01-31) stay. A pattern cannot find all that is private; read a sample of the result.
+    Destroys: other long numbers, such as order numbers, ISBNs, long decimals, or a row of years. Misses:
+    local numbers with fewer digits. Dates (2024-01-31) stay. A pattern cannot find all that is private; read
+    a sample of the result.
     """
     return _PHONE.sub("<phone>", text)

@@ -24,7 +24,9 @@ class _VocabularyTokenizer:
 
     def __init__(self, vocabulary: Vocabulary, unknown: str):
         if unknown not in self.policies:
-            raise ValueError(f"unknown={unknown!r} is not a choice here: take one of {', '.join(self.policies)}.")
+            raise ValueError(
+                f"unknown={unknown!r} is not a choice here: take one of {', '.join(self.policies)}."
+            )
         self.vocabulary = vocabulary
         self.unknown = unknown
 
@@ -63,7 +65,9 @@ class _VocabularyTokenizer:
 
     def save(self, path) -> None:
         """Write the tokenizer as JSON, whole or not at all."""
-        write_json(path, {"kind": self.kind, "unknown": self.unknown, "vocabulary": self.vocabulary.to_dict()})
+        write_json(
+            path, {"kind": self.kind, "unknown": self.unknown, "vocabulary": self.vocabulary.to_dict()}
+        )
 
     @classmethod
     def load(cls, path):
@@ -104,19 +108,20 @@ class CharTokenizer(_VocabularyTokenizer):
         return list(text)
 
 
-# A Chinese character by itself | a word with the blank before it | a punctuation mark or symbol, likewise with
-# the blank before it | any other white space. Every character falls under one of these, so nothing gets lost.
+# A Chinese character by itself | a word with the blank before it | a punctuation mark or symbol, likewise
+# with the blank before it | any other white space. Every character falls under one of these, so nothing gets
+# lost.
 WORD = regex.compile(r"\p{Han}| ?[\w--\p{Han}]+| ?[^\w\s]|\s", regex.VERSION1)
 
 
 class WordTokenizer(_VocabularyTokenizer):
     """One token per word: short sequences, a large vocabulary, and always some words that are not in it.
 
-    A word keeps the blank before it, punctuation stands apart, each Chinese character is a word, and the pieces
-    joined are the text again: "Tom's dog, 狗" gives "Tom", "'", "s", " dog", ",", " ", "狗".
+    A word keeps the blank before it, punctuation stands apart, each Chinese character is a word, and the
+    pieces joined are the text again: "Tom's dog, 狗" gives "Tom", "'", "s", " dog", ",", " ", "狗".
 
-    What becomes of an unknown word, `unknown`:
-    "spell": it is spelled with characters, all of which are in the vocabulary. Nothing is lost, and a model pays
+    What becomes of an unknown word, `unknown`: "spell": it is spelled with characters, all of which are in
+    the vocabulary. Nothing is lost, and a model pays
         for every character of it, so bits per character compare with those of other tokenizers.
     "token": it becomes "<unk>". Whatever the word was, the model predicts the same token: cheap, and its bits
         per character look better than they are.
@@ -131,8 +136,8 @@ class WordTokenizer(_VocabularyTokenizer):
     ) -> "WordTokenizer":
         """Collect the words of a text or a list of texts.
 
-        Words seen fewer than `min_count` times are left out, then the rarest until `max_size` tokens are left.
-        Raises ValueError where `max_size` has no room for the characters that "spell" needs.
+        Words seen fewer than `min_count` times are left out, then the rarest until `max_size` tokens are
+        left. Raises ValueError where `max_size` has no room for the characters that "spell" needs.
         """
         texts = as_texts(texts)
         counts = Counter(word for text in texts for word in WORD.findall(text))
@@ -150,7 +155,7 @@ TOKENIZERS = {cls.kind: cls for cls in (CharTokenizer, WordTokenizer, BPETokeniz
 
 
 def load_tokenizer(path):
-    """Read a tokenizer of any kind that `save` wrote. Raises ValueError for a file that is damaged or none."""
+    """Read a tokenizer of any kind. Raises ValueError for a file that is damaged or holds no tokenizer."""
     kind = read_json(path, None, {})["kind"]
     if kind not in TOKENIZERS:
         raise ValueError(f"{path} holds the kind {kind!r}, which is no tokenizer of this course.")

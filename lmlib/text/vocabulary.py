@@ -18,9 +18,9 @@ class Vocabulary:
     """The table of tokens, made from `counts`, a mapping from token to how often it was seen.
 
     Order of the ids: `unknown`, then `specials`, then by falling count; equal counts by code point ("Z" comes
-    before "a"). Tokens seen fewer than `min_count` times are left out, and the rarest ones too where `max_size`
-    (specials included) would be exceeded; tokens in `always` stay in any case. What is left out is counted as
-    `unknown`, so `counts[unknown]` says how much of the text the vocabulary misses.
+    before "a"). Tokens seen fewer than `min_count` times are left out, and the rarest ones too where
+    `max_size` (specials included) would be exceeded; tokens in `always` stay in any case. What is left out is
+    counted as `unknown`, so `counts[unknown]` says how much of the text the vocabulary misses.
 
     With `unknown=None` there is no such token, and `id` raises KeyError for what is not in the table.
     Raises ValueError where `max_size` has no room for the specials and `always`.
@@ -39,10 +39,12 @@ class Vocabulary:
     ):
         self.unknown = unknown
         self.specials = tuple(specials)
-        reserved = list(dict.fromkeys([unknown, *specials] if unknown is not None else specials))
+        reserved = list(dict.fromkeys(self.specials if unknown is None else [unknown, *self.specials]))
         always = set(always) - set(reserved)
 
-        candidates = [t for t, n in counts.items() if n >= min_count and t not in always and t not in reserved]
+        candidates = [
+            t for t, n in counts.items() if n >= min_count and t not in always and t not in reserved
+        ]
         candidates.sort(key=lambda token: (-counts[token], token))
         if max_size is not None:
             room = max_size - len(reserved) - len(always)
@@ -106,7 +108,9 @@ class Vocabulary:
     @classmethod
     def from_dict(cls, content: dict, path) -> "Vocabulary":
         """The inverse of `to_dict`; `path` names the file in the message where the content is damaged."""
-        damaged = ValueError(f"{path} is damaged: its vocabulary is not what a vocabulary writes; save it again.")
+        damaged = ValueError(
+            f"{path} is damaged: its vocabulary is not what a vocabulary writes; save it again."
+        )
         if not isinstance(content, dict) or content.get("kind") != cls.kind:
             raise damaged
         unknown, specials, rows = (content.get(key) for key in ("unknown", "specials", "tokens"))
@@ -121,7 +125,7 @@ class Vocabulary:
         return vocabulary
 
 
-# -- what all tokenizers need ---------------------------------------------------------------------------------
+# -- what all tokenizers need --------------------------------------------------------------------------------
 
 
 def as_texts(texts) -> list[str]:
@@ -129,7 +133,9 @@ def as_texts(texts) -> list[str]:
     texts = [texts] if isinstance(texts, str) else list(texts)
     for text in texts:
         if not isinstance(text, str):
-            raise TypeError(f"A tokenizer learns from texts (str), not from {type(text).__name__}: decode it first.")
+            raise TypeError(
+                f"A tokenizer learns from texts (str), not from {type(text).__name__}: decode it first."
+            )
     return texts
 
 
@@ -160,8 +166,8 @@ def write_json(path, content: dict) -> None:
             part.unlink(missing_ok=True)
     except OSError as problem:
         raise OSError(
-            f"{path} could not be written ({problem.strerror}): choose a folder that exists, can be written to "
-            "and has room; nothing was changed."
+            f"{path} could not be written ({problem.strerror}) and nothing was changed: "
+            "choose a folder that exists, can be written to and has room."
         ) from None
 
 
@@ -181,7 +187,9 @@ def read_json(path, kind: str | None, fields: dict) -> dict:
     if not isinstance(found, str):
         raise ValueError(f"{path} is JSON, but neither a tokenizer nor a vocabulary: it names no kind.")
     if kind is not None and found != kind:
-        raise ValueError(f"{path} holds the kind {found!r}, not {kind!r}: load it with the class that saved it.")
+        raise ValueError(
+            f"{path} holds the kind {found!r}, not {kind!r}: load it with the class that saved it."
+        )
     for name, type_ in fields.items():
         if not isinstance(content.get(name), type_):
             raise ValueError(f"{path} is damaged: its part {name!r} is missing or wrong; save it again.")

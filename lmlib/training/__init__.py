@@ -1,6 +1,6 @@
 """Training: batches, optimizers, schedule, checkpoints, and the one loop, `fit`, for every model."""
 
-from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from .checkpoint import SHIPPED, CheckpointError, load_checkpoint, load_shipped, save_checkpoint
 from .data import DocumentBatches, TokenBatches
 from .history import History
 from .loop import TrainingError, fit, next_token_loss
@@ -9,6 +9,7 @@ from .schedule import SCHEDULES
 
 __all__ = [
     "SCHEDULES",
+    "SHIPPED",
     "CheckpointError",
     "DocumentBatches",
     "History",
@@ -17,6 +18,7 @@ __all__ = [
     "TrainingError",
     "fit",
     "load_checkpoint",
+    "load_shipped",
     "make_optimizers",
     "next_token_loss",
     "save_checkpoint",

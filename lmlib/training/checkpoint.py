@@ -22,6 +22,8 @@ from safetensors.torch import save as tensors_to_bytes
 from .. import models
 from ..text import load_tokenizer
 
+SHIPPED = Path(__file__).resolve().parents[2] / "data" / "checkpoints"
+
 
 class CheckpointError(RuntimeError):
     """A checkpoint is missing, damaged or cannot be written; the message says what to do."""
@@ -35,6 +37,11 @@ def _put(folder, stem, suffix, content):
     temporary.write_bytes(content)
     os.replace(temporary, folder / name)
     return {"file": name, "sha256": digest}
+
+
+def _fingerprint(state):
+    """The SHA-256 of what state.json says itself."""
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 
 def save_checkpoint(folder, model, tokenizer=None, resume=None, **facts):
@@ -55,12 +62,13 @@ def save_checkpoint(folder, model, tokenizer=None, resume=None, **facts):
             tokenizer.save(plain)
             state["files"]["tokenizer"] = _put(folder, "tokenizer", ".json", plain.read_bytes())
             plain.unlink()
+        state["sha256"] = _fingerprint(state)
         temporary = folder / ".state.json.part"
         temporary.write_text(json.dumps(state, indent=1), encoding="utf-8")
         os.replace(temporary, folder / "state.json")
     except OSError as problem:
         raise CheckpointError(
-            f"the checkpoint in {folder} cannot be written ({problem.strerror}): "
+            f"the checkpoint in {folder} cannot be written ({problem.strerror or problem}): "
             "make room or choose another folder; an older checkpoint there is untouched"
         ) from None
     kept = {entry["file"] for entry in state["files"].values()}
@@ -77,8 +85,10 @@ def read_state(folder):
         raise CheckpointError(f"there is no checkpoint in {folder}: train one there, or check the folder's name")
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
+        if state.pop("sha256", None) not in (None, _fingerprint(state)):  # None: a file without it is accepted
+            raise ValueError
         state["files"]["weights"]["file"], state["model"]["model"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CheckpointError(f"{path} is damaged: restore it from a copy, or train again") from None
     return state
 
@@ -124,6 +134,11 @@ def load_checkpoint(folder):
         read_file(folder, state, "tokenizer")
         tokenizer = load_tokenizer(Path(folder) / state["files"]["tokenizer"]["file"])
     return model.eval(), tokenizer, state
+
+
+def load_shipped(name):
+    """`load_checkpoint` of a model that comes with the course, such as "village-gpt"."""
+    return load_checkpoint(SHIPPED / name)
 
 
 def pack_optimizers(optimizers):

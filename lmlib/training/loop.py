@@ -89,6 +89,8 @@ def fit(
     """
     if (steps is None) == (seconds is None):
         raise ValueError("say how long to train: give either steps or seconds")
+    if (steps if seconds is None else seconds) <= 0:
+        raise ValueError("there is nothing to train: steps, or seconds, must be above 0")
     if schedule not in SCHEDULES:
         raise ValueError(f"no schedule is called {schedule!r}: choose one of {', '.join(SCHEDULES)}")
     optimizers = make_optimizers(model, optimizer, lr, weight_decay)
@@ -97,57 +99,74 @@ def fit(
         if out is None:
             raise ValueError("to resume, name the folder with the checkpoint: out=...")
         history, start, best = _resume(out, model, optimizers)
+        if not keep_best or valid is None or not history.valid_loss:
+            best = None  # the saved weights were then the latest ones
     elif out is not None:
         _check_writable(out)
     eval_every = eval_every or (max(1, steps // 10) if steps else None)
     shown = Progress(history, progress)
     safe = _copy(model)  # weights to go back to if the loss breaks
     before, began, paused = history.seconds, time.perf_counter(), 0.0
-    next_eval = 0.1  # share of the time after which to validate, where the training is measured in seconds
+    # Where the training is measured in seconds: the share of them after which to validate
+    next_eval = 0.1 * (1 + int(10 * before / seconds)) if seconds else None
 
     def elapsed():
         return before + time.perf_counter() - began - paused
 
     def evaluate(step):
-        nonlocal safe, best, paused
+        nonlocal safe, best, kept, paused
         stopped = time.perf_counter()
-        if valid is not None:
+        if valid is not None and step != (history.valid_steps or [None])[-1]:
+            value = validation_loss(model, valid, loss)  # may be interrupted: both lists grow after it, or none
+            if not math.isfinite(value):
+                give_up(f"the validation loss became {value} after step {step}")
             history.valid_steps.append(step)
-            history.valid_loss.append(validation_loss(model, valid, loss))
+            history.valid_loss.append(value)
         safe = _copy(model)
         if keep_best and valid is not None and history.best_step == step:
             best = safe
         history.seconds = stopped - began - paused + before
         if out is not None:
             _save(out, model, optimizers, history, step, best, tokenizer, facts)
+        kept = step
         paused += time.perf_counter() - stopped
 
+    def give_up(what):
+        model.load_state_dict(safe)
+        for o in optimizers:
+            o.zero_grad(set_to_none=True)
+        model.eval()
+        shown.update(done, final=True)
+        raise TrainingError(
+            f"{what}: train again with a smaller lr, or look for numbers in the data that are not finite"
+        )
+
     step, done = start, 0.0
+    kept = start  # the last step that was validated and saved; what was not trained need not be
     model.train()
     try:
         with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator: leave it as it was
             while True:
                 done = step / steps if steps else min(1.0, elapsed() / seconds)
-                if (steps and step >= steps) or done >= 1:
+                if done >= 1 and history.steps:
                     break
                 for o in optimizers:
                     for group in o.param_groups:
                         group["lr"] = group["base_lr"] * SCHEDULES[schedule](done)
                 torch.manual_seed(seed * 1_000_003 + step)  # so a resumed training drops what it would have dropped
+                for o in optimizers:
+                    o.zero_grad(set_to_none=True)
                 batch = train.batch(step)
                 value = loss(model, batch)
                 value.backward()
-                if clip is not None:
-                    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+                size = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip is None else clip)
                 number = value.item()
                 if not math.isfinite(number):
-                    raise TrainingError(
-                        f"the loss became {number} at step {step}: train again with a smaller lr, "
-                        "or look for numbers in the data that are not finite"
-                    )
+                    give_up(f"the loss became {number} at step {step}")
+                if not math.isfinite(size):
+                    give_up(f"the gradients became {size.item()} at step {step}")
                 for o in optimizers:
                     o.step()
-                    o.zero_grad(set_to_none=True)
                 step += 1
                 history.steps.append(step)
                 history.train_loss.append(number)
@@ -155,20 +174,16 @@ def fit(
                 if eval_every and step % eval_every == 0 and step < (steps or math.inf):
                     evaluate(step)
                 elif not eval_every and done >= next_eval:
-                    next_eval += 0.1
+                    next_eval = 0.1 * (1 + int(10 * done))
                     evaluate(step)
                 if shown.due():
                     shown.update(done)
     except KeyboardInterrupt:
         history.interrupted = True
         print(f"stopped at step {step}; the model and its history keep what was reached")
-    except TrainingError:
-        model.load_state_dict(safe)
-        shown.update(done, final=True)
-        raise
     for o in optimizers:
         o.zero_grad(set_to_none=True)
-    if step > (history.valid_steps[-1] if history.valid_steps else 0) or valid is None:
+    if step != kept:
         evaluate(step)
     history.seconds = elapsed()
     if keep_best and best is not None:
@@ -199,8 +214,9 @@ def _save(out, model, optimizers, history, step, best, tokenizer, facts):
     if best is not None:
         model.load_state_dict(best)
     try:
+        names = [type(o).__name__ for o in optimizers]
         save_checkpoint(
-            out, model, tokenizer, resume, step=step, history=vars(history), **(facts or {})
+            out, model, tokenizer, resume, step=step, optimizers=names, history=vars(history), **(facts or {})
         )
     finally:
         model.load_state_dict(latest)
@@ -210,8 +226,20 @@ def _resume(out, model, optimizers):
     state = read_state(out)
     if "resume" not in state["files"]:
         raise CheckpointError(f"the checkpoint in {out} is a finished model without a training to resume")
+    names = [type(o).__name__ for o in optimizers]
+    if state.get("optimizers", names) != names:
+        raise CheckpointError(
+            f"the training in {out} used {' and '.join(state['optimizers'])}, this one would use "
+            f"{' and '.join(names)}: resume with the same optimizer"
+        )
     packed = read_tensors(out, state, "resume")
-    weights = {k.removeprefix("model."): v for k, v in packed.items() if k.startswith("model.")}
-    model.load_state_dict(weights)
+    try:
+        model.load_state_dict({k.removeprefix("model."): v for k, v in packed.items() if k.startswith("model.")})
+    except RuntimeError:
+        raise CheckpointError(
+            f"the model in {out} has other sizes than this one: resume with the same sizes"
+        ) from None
     unpack_optimizers(optimizers, packed)
-    return History(**state["history"]), state["step"], read_tensors(out, state, "weights")
+    history = History(**state["history"])
+    history.interrupted = False
+    return history, state["step"], read_tensors(out, state, "weights")

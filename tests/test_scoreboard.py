@@ -1,0 +1,66 @@
+"""The scoreboard: its table is what its recipes measure."""
+
+import math
+
+import pytest
+
+from lmlib import scoreboard, village
+from lmlib.scoreboard import RECIPES, UNIGRAM, Row
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return {row.model: row for row in scoreboard.read()}
+
+
+def test_every_recipe_has_its_row(rows):
+    assert set(rows) == set(RECIPES)
+    for name, (lesson, _, chance) in RECIPES.items():
+        assert rows[name].lesson == lesson
+        assert rows[name].seeds == (3 if chance else 1)
+        assert (rows[name].spread > 0) == chance
+
+
+@pytest.mark.parametrize("name", ["uniform over characters", UNIGRAM, "bigram, characters"])
+def test_rows_are_measured_again(name, rows):
+    bits, parameters, _, _ = RECIPES[name][1](0, 1)
+    assert rows[name].bits == pytest.approx(bits, abs=1e-4)
+    assert rows[name].parameters == parameters
+
+
+def test_uniform_row_is_the_logarithm_of_the_alphabet(rows):
+    characters = set("".join(village.load_stories("train")))
+    # the end mark and the unknown token are symbols, too
+    assert rows["uniform over characters"].bits == pytest.approx(math.log2(len(characters) + 2), abs=1e-4)
+
+
+def test_nothing_is_below_the_floor_and_memory_helps(rows):
+    floor = village.bits_per_character("test")
+    assert all(row.bits > floor for row in rows.values())
+    assert rows["GPT"].bits + 3 * rows["GPT"].spread < rows["5-gram, words"].bits < rows[UNIGRAM].bits
+
+
+def test_written_rows_are_read_back(tmp_path, rows):
+    path = tmp_path / "table.csv"
+    scoreboard.write(rows.values(), path)
+    assert {row.model: row for row in scoreboard.read(path)} == rows
+    assert path.read_bytes() == scoreboard.TABLE.read_bytes()
+
+
+def test_share_of_the_way():
+    row = Row("half way", "03", 1, 0.0, 1.0, 3.0, 0.0, 1)
+    assert row.share(unigram=5.0, floor=1.0) == 0.5
+
+
+def test_printed_table_has_all_rows_and_the_floor(rows, capsys):
+    assert scoreboard.main([]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in rows)
+    assert printed.splitlines()[-1].split()[:2] == ["the", "floor"]
+
+
+def test_errors_are_one_sentence(tmp_path):
+    with pytest.raises(FileNotFoundError, match="scoreboard --make"):
+        scoreboard.read(tmp_path / "none.csv")
+    with pytest.raises(ValueError, match="no row is called 'gtp'"):
+        scoreboard.make(["gtp"])
