@@ -25,11 +25,13 @@ def train(argv):
     add("--lr", type=float)
     add("--dropout", type=float, default=0.0)
     add("--seed", type=int, default=0)
+    add("--weight-decay", type=float, default=0.0)
     add("--resume", action="store_true", help="go on with the training in --out")
+    add("--final", action="store_true", help="keep only what using the model needs: it cannot be resumed then")
     args = parser.parse_args(argv)
 
     from . import models, recipes
-    from .training import fit, load_checkpoint
+    from .training import fit, load_checkpoint, save_checkpoint
 
     if args.resume:
         model, tokenizer, _ = load_checkpoint(args.out)
@@ -56,6 +58,7 @@ def train(argv):
         )
     print(f"{model.n_parameters:,} parameters, {len(corpus.tokenizer):,} different tokens", flush=True)
     duration = {"seconds": 60 * args.minutes} if args.steps is None else {"steps": args.steps}
+    facts = {"command": "python -m lmlib train " + " ".join(argv), "corpus": args.corpus}
     history = fit(
         model,
         corpus.train,
@@ -63,10 +66,11 @@ def train(argv):
         **duration,
         optimizer=args.optimizer,
         lr=args.lr,
+        weight_decay=args.weight_decay,
         seed=args.seed,
         out=args.out,
         tokenizer=corpus.tokenizer,
-        facts={"command": "python -m lmlib train " + " ".join(argv), "corpus": args.corpus},
+        facts=facts,
         resume=args.resume,
     )
     nats, bpc = corpus.score(model)
@@ -74,6 +78,9 @@ def train(argv):
         f"{history.steps[-1] if history.steps else 0} steps in {history.seconds:.0f} s of training; "
         f"all of the validation text: {nats:.3f} nats per token, {bpc:.3f} bits per character"
     )
+    if args.final:
+        measured = {"nats_per_token": nats, "bits_per_character": bpc}
+        save_checkpoint(args.out, model, corpus.tokenizer, step=history.steps[-1], validation=measured, **facts)
     print(f'saved in {args.out}; now try: python -m lmlib sample {args.out} --prompt "..."')
 
 

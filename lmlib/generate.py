@@ -10,6 +10,7 @@ costs little, for it is due only once in C / 2 tokens.
 
 import heapq
 import math
+from contextlib import contextmanager
 
 import torch
 
@@ -21,7 +22,8 @@ def next_distribution(model, ids, temperature=1.0, top_k=None):
     likely, 0 gives everything to the likeliest. top_k: only so many of the likeliest tokens can be drawn
     (Fan et al. 2018, section 5). Raises ValueError for a temperature below 0 and a top_k below 1.
     """
-    return reweigh(Reader(model, ids).scores(), temperature, top_k)
+    with _evaluating(model):
+        return reweigh(Reader(model, ids).scores(), temperature, top_k)
 
 
 def reweigh(scores, temperature=1.0, top_k=None):
@@ -57,15 +59,32 @@ class Reader:
             self.cache = None
         window = self.ids[self.start :]
         device = next(self.model.parameters()).device
-        training = self.model.training
-        self.model.eval()
         if not hasattr(self.model, "new_cache"):
             logits = self.model(torch.tensor([window], device=device))
         else:
             self.cache = self.cache or self.model.new_cache()
             logits = self.model(torch.tensor([window[self.cache.length :]], device=device), self.cache)
-        self.model.train(training)
         return logits[0, -1].cpu()
+
+
+@contextmanager
+def _evaluating(model):
+    """Within, a neural model drops nothing out; afterwards it is as it was."""
+    training = getattr(model, "training", False)
+    if training:
+        model.eval()
+    try:
+        yield
+    finally:
+        if training:
+            model.train()
+
+
+def draw(p, generator):
+    """A token drawn from the probabilities p (vocab_size,): where their running sum passes a random number."""
+    running = p.cumsum(0)
+    random = torch.rand(1, generator=generator, dtype=torch.float64) * running[-1]
+    return int(torch.searchsorted(running, random, right=True))
 
 
 def generate(
@@ -88,17 +107,17 @@ def generate(
     generator = torch.Generator().manual_seed(seed)
     reader = Reader(model, [tokenizer.end_id, *tokenizer.encode(prompt)])
     written, shown = [], 0
-    for _ in range(max_tokens):
-        p = reweigh(reader.scores(), temperature, top_k)
-        token = int(torch.multinomial(p, 1, generator=generator))
-        if token == tokenizer.end_id and stop_at_end:
-            break
-        reader.ids.append(token)
-        written.append(token)
-        # U+FFFD at the end: perhaps the first bytes of a character whose other bytes are yet to come
-        if on_token and not (text := tokenizer.decode(written[shown:])).endswith("\ufffd"):
-            on_token(text)
-            shown = len(written)
+    with _evaluating(model):
+        for _ in range(max_tokens):
+            token = draw(reweigh(reader.scores(), temperature, top_k), generator)
+            if token == tokenizer.end_id and stop_at_end:
+                break
+            reader.ids.append(token)
+            written.append(token)
+            # U+FFFD at the end: perhaps the first bytes of a character whose other bytes are yet to come
+            if on_token and not (text := tokenizer.decode(written[shown:])).endswith("\ufffd"):
+                on_token(text)
+                shown = len(written)
     if on_token and shown < len(written):
         on_token(tokenizer.decode(written[shown:]))
     return tokenizer.decode(written)

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 BITS_PER_NAT = 1 / math.log(2)
 
@@ -45,6 +46,7 @@ def token_nats(model, tokenizer, documents, batch_size=16):
 
 def _neural_nats(model, marked, batch_size):
     """The same from batches of windows: rows of like length side by side, the shorter ones padded."""
+    marked = [torch.tensor(ids) for ids in marked]
     context = getattr(getattr(model, "config", None), "context", None) or max(map(len, marked))
     rows = [(d, start, first) for d, ids in enumerate(marked) for start, first in windows(len(ids), context)]
     rows.sort(key=lambda row: min(len(marked[row[0]]) - row[1], context + 1))
@@ -54,15 +56,14 @@ def _neural_nats(model, marked, batch_size):
     model.eval()
     with torch.inference_mode():
         for i in range(0, len(rows), batch_size):
-            some = [(d, start, first, marked[d][start:][: context + 1]) for d, start, first in rows[i:][:batch_size]]
-            padded = torch.zeros(len(some), max(len(ids) for *_, ids in some), dtype=torch.long)
-            for row, (*_, ids) in zip(padded, some):
-                row[: len(ids)] = torch.tensor(ids)
-            padded = padded.to(device)
-            logits = model(padded[:, :-1])
-            surprise = F.cross_entropy(logits.transpose(1, 2).float(), padded[:, 1:], reduction="none").cpu().numpy()
-            for row, (d, start, first, ids) in zip(surprise, some):
-                nats[d][first - 1 : start + len(ids) - 1] = row[first - 1 - start : len(ids) - 1]
+            some = rows[i : i + batch_size]
+            read = [marked[d][start : start + context + 1] for d, start, _ in some]
+            padded = pad_sequence(read, batch_first=True).to(device)
+            logits = model(padded[:, :-1]).transpose(1, 2).float()
+            surprise = F.cross_entropy(logits, padded[:, 1:], reduction="none").cpu().numpy()
+            for (d, start, first), ids, row in zip(some, read, surprise):
+                last = start + len(ids) - 1  # the surprise of the token at place i is the number i - 1
+                nats[d][first - 1 : last] = row[first - 1 - start : last - start]
     model.train(training)
     return nats
 

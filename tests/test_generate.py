@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_metrics import LANGUAGE, TOKENIZERS, Oracle, Recurrent, random_gpt
 
-from lmlib.generate import Reader, generate, next_character_probabilities, next_distribution, reweigh
+from lmlib.generate import Reader, draw, generate, next_character_probabilities, next_distribution, reweigh
 from lmlib.models.ngram import NGram
 from lmlib.text import CharTokenizer, WordTokenizer
 
@@ -83,6 +83,13 @@ def test_next_distribution_of_every_kind_of_model():
 # -- drawing ------------------------------------------------------------------------------------------------
 
 
+def test_nothing_impossible_is_drawn():
+    p, generator = torch.tensor([0.0, 1e-9, 0.0, 1 - 1e-9, 0.0]).double(), torch.Generator().manual_seed(6)
+    assert {draw(p, generator) for _ in range(1000)} == {3}
+    p[3] = 0
+    assert {draw(p, generator) for _ in range(1000)} == {1}  # the sum need not be 1
+
+
 def test_what_is_drawn_follows_the_law():
     die = Die(len(CHAR))
     text = generate(die, CHAR, max_tokens=5_000, stop_at_end=False)
@@ -133,7 +140,7 @@ def test_each_token_is_drawn_from_the_law_of_all_before_it():
     ids = [CHAR.end_id, *CHAR.encode("the cat")]
     for _ in range(30):
         p = next_distribution(model, ids, temperature=0.8, top_k=5)
-        ids.append(int(torch.multinomial(p, 1, generator=generator)))
+        ids.append(draw(p, generator))
     found = generate(model, CHAR, "the cat", 30, temperature=0.8, top_k=5, seed=5, stop_at_end=False)
     assert found == CHAR.decode(ids[8:])
 

@@ -60,9 +60,10 @@ class Attention(nn.Module):
 
     def forward(self, x, cos, sin, past=None):
         batch, time, d_model = x.shape
-        heads = (batch, time, self.n_heads, d_model // self.n_heads)
-        q, k, v = (part.view(heads).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=-1))
-        q, k = (rotate(F.rms_norm(part, part.shape[-1:]), cos, sin) for part in (q, k))
+        n = self.n_heads
+        heads = self.qkv(x).view(batch, time, 3 * n, d_model // n).transpose(1, 2)  # those of q, of k, of v
+        q, k = rotate(F.rms_norm(heads[:, : 2 * n], heads.shape[-1:]), cos, sin).chunk(2, dim=1)
+        v = heads[:, 2 * n :]
         if past is not None:  # the keys and values of earlier tokens were kept: only the new ones are computed
             k, v = past.extend(k, v)
         # Nobody looks ahead: without a past that is `is_causal`, a single new token may look at all that was kept,
@@ -93,26 +94,35 @@ class Block(nn.Module):
 
 
 class KeyValues:
-    """The keys and values that one layer has computed, so that generation never computes them twice."""
+    """The keys and values that one layer has computed, so that generation never computes them twice.
 
-    def __init__(self):
-        self.k = self.v = None
+    There is room for a whole context from the start, so a new token is written behind the others and no other
+    is moved.
+    """
+
+    def __init__(self, context):
+        self.context, self.length = context, 0
 
     def extend(self, k, v):
-        self.k = k if self.k is None else torch.cat((self.k, k), dim=2)
-        self.v = v if self.v is None else torch.cat((self.v, v), dim=2)
-        return self.k, self.v
+        """Put k and v (batch, n_heads, time, d_head) behind the kept ones; returns all."""
+        if not self.length:
+            room = (k.size(0), k.size(1), self.context, k.size(3))
+            self.k, self.v = k.new_empty(room), v.new_empty(room)
+        start, self.length = self.length, self.length + k.size(2)
+        self.k[:, :, start : self.length] = k
+        self.v[:, :, start : self.length] = v
+        return self.k[:, :, : self.length], self.v[:, :, : self.length]
 
 
 class Cache(list):
     """The `KeyValues` of every layer, and how many tokens they hold."""
 
-    def __init__(self, n_layers):
-        super().__init__(KeyValues() for _ in range(n_layers))
+    def __init__(self, config):
+        super().__init__(KeyValues(config.context) for _ in range(config.n_layers))
 
     @property
     def length(self):
-        return 0 if self[0].k is None else self[0].k.size(2)
+        return self[0].length
 
 
 class GPT(nn.Module):
@@ -194,7 +204,7 @@ class GPT(nn.Module):
 
     def new_cache(self):
         """An empty cache for `forward(ids, cache)`."""
-        return Cache(self.config.n_layers)
+        return Cache(self.config)
 
     @property
     def n_parameters(self):
