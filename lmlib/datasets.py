@@ -106,9 +106,7 @@ def from_file(path, split: str = "train", lang: str = "unknown") -> Dataset:
     try:
         text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except OSError as problem:
-        raise DatasetError(
-            f"{path} cannot be read ({problem.strerror}): check the name and the folder."
-        ) from None
+        raise DatasetError(f"{path} cannot be read ({problem.strerror}): check the name and the folder.") from None
     except UnicodeDecodeError as problem:
         raise DatasetError(
             f"{path} is not UTF-8: byte {problem.object[problem.start]:#04x} at position {problem.start} "

@@ -47,9 +47,7 @@ def required():
         python = project["requires-python"]
     else:
         about = importlib.metadata.metadata("lmlib")
-        texts = [
-            t for t in about.get_all("Requires-Dist", ()) if "extra" not in t or "'lab'" in t or '"lab"' in t
-        ]
+        texts = [t for t in about.get_all("Requires-Dist", ()) if "extra" not in t or "'lab'" in t or '"lab"' in t]
         python = about["Requires-Python"]
     return [re.match(r"[\w.-]+", text).group() for text in texts], python
 
@@ -94,12 +92,8 @@ def check_packages():
     if missing:
         return Check("packages", "fail", f"missing: {', '.join(missing)}", INSTALL)
     if other:
-        return Check(
-            "packages", "warn", f"all there; {', '.join(other)}", "Only if something fails: " + INSTALL
-        )
-    return Check(
-        "packages", "ok", f"{len(here)} of {len(here)}, at the tested versions; torch {here['torch']}"
-    )
+        return Check("packages", "warn", f"all there; {', '.join(other)}", "Only if something fails: " + INSTALL)
+    return Check("packages", "ok", f"{len(here)} of {len(here)}, at the tested versions; torch {here['torch']}")
 
 
 def check_torch():
@@ -111,9 +105,7 @@ def check_torch():
         return Check("torch", "ok", f"works, {graphics}")
     advice = "Delete the folder .venv and run `python course.py lab`."
     if os.name == "nt":
-        advice = (
-            "Install Microsoft's Visual C++ Redistributable (x64), then try again. If it stays: " + advice
-        )
+        advice = "Install Microsoft's Visual C++ Redistributable (x64), then try again. If it stays: " + advice
     return Check("torch", "fail", f"is installed but does not start: {problem}", advice)
 
 
@@ -125,13 +117,9 @@ def check_memory():
         )
     found = f"{total / GB:.1f} GB"
     if total < 1.5 * GB:
-        return Check(
-            "memory", "fail", found, "The lessons need 2 GB: use a larger machine, or give this one more."
-        )
+        return Check("memory", "fail", found, "The lessons need 2 GB: use a larger machine, or give this one more.")
     if total < 3.5 * GB:
-        return Check(
-            "memory", "warn", found, "Enough, if other programs are closed and one notebook runs at a time."
-        )
+        return Check("memory", "warn", found, "Enough, if other programs are closed and one notebook runs at a time.")
     return Check("memory", "ok", found)
 
 
@@ -139,9 +127,7 @@ def check_cores():
     n = core_count()
     found = f"{n} core{'s' * (n != 1)}"
     if n < 2:
-        return Check(
-            "processor", "warn", found, "Trainings take about twice the time that the lessons state."
-        )
+        return Check("processor", "warn", found, "Trainings take about twice the time that the lessons state.")
     return Check("processor", "ok", found)
 
 
@@ -149,20 +135,14 @@ def check_disk():
     free = shutil.disk_usage(ROOT).free
     found = f"{free / GB:.1f} GB free"
     if free < 0.5 * GB:
-        return Check(
-            "disk", "fail", found, "Free at least 3 GB, or training runs and downloads will be cut off."
-        )
+        return Check("disk", "fail", found, "Free at least 3 GB, or training runs and downloads will be cut off.")
     if free < 3 * GB:
-        return Check(
-            "disk", "warn", found, "Enough for the lessons; an install or a large data set needs 3 GB."
-        )
+        return Check("disk", "warn", found, "Enough for the lessons; an install or a large data set needs 3 GB.")
     return Check("disk", "ok", found)
 
 
 def check_writing(name, folder, advice):
-    place = next(
-        p for p in (folder, *folder.parents) if p.exists()
-    )  # a folder not made yet: where it will be made
+    place = next(p for p in (folder, *folder.parents) if p.exists())  # a folder not made yet: where it will be made
     try:
         tempfile.TemporaryFile(dir=place).close()
     except OSError as error:
@@ -196,9 +176,7 @@ def check_data():
 
 def check_network():
     """Ask pip whether its package index answers, wherever that is."""
-    problem, _ = run_python(
-        "-m", "pip", "--retries", "0", "--timeout", "10", "index", "versions", "pip", seconds=60
-    )
+    problem, _ = run_python("-m", "pip", "--retries", "0", "--timeout", "10", "index", "versions", "pip", seconds=60)
     if not problem:
         return Check("network", "ok", "the package index answers")
     advice = "The lessons work without. For downloads set HTTPS_PROXY, or PIP_INDEX_URL and LMLIB_MIRROR."

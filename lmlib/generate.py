@@ -84,7 +84,8 @@ def draw(p, generator):
     """A token drawn from the probabilities p (vocab_size,): where their running sum passes a random number."""
     running = p.cumsum(0)
     random = torch.rand(1, generator=generator, dtype=torch.float64) * running[-1]
-    return int(torch.searchsorted(running, random, right=True))
+    complete = torch.searchsorted(running, running[-1:])  # rounding must not carry us behind the last possible token
+    return min(int(torch.searchsorted(running, random, right=True)), int(complete))
 
 
 def generate(
@@ -103,24 +104,35 @@ def generate(
     It stops after `max_tokens` tokens, and with `stop_at_end` where the model ends the document. The same seed
     gives the same text. `on_token(text)` is called with each piece of text as soon as it is written: usually one
     token, several where only together they are a character. See `next_distribution` for temperature and top_k.
+
+    A prompt may stop in the middle of a word ("the gard"), or with a blank. Cut into tokens as it is, its end would
+    be a token that the model never saw there. So its last word is taken back, and the model spells it again.
     """
     generator = torch.Generator().manual_seed(seed)
-    reader = Reader(model, [tokenizer.end_id, *tokenizer.encode(prompt)])
-    written, shown = [], 0
+    kept, rest, spelled = _taken_back(tokenizer, prompt)
+    reader = Reader(model, [tokenizer.end_id, *kept])
+    written, shown, lead = [], 0, len(rest.decode())
     with _evaluating(model):
-        for _ in range(max_tokens):
-            token = draw(reweigh(reader.scores(), temperature, top_k), generator)
+        while len(written) < max_tokens:
+            scores = reader.scores()
+            if rest:  # the prompt's last word, spelled once more by the model, and perhaps carried on
+                fits = [bool(t) and (rest.startswith(t) or t.startswith(rest)) for t in spelled]
+                scores = scores.masked_fill(~torch.tensor(fits), -math.inf)
+            token = draw(reweigh(scores, temperature, top_k), generator)
             if token == tokenizer.end_id and stop_at_end:
                 break
             reader.ids.append(token)
             written.append(token)
+            rest = rest[len(spelled[token]) :]
             # U+FFFD at the end: perhaps the first bytes of a character whose other bytes are yet to come
-            if on_token and not (text := tokenizer.decode(written[shown:])).endswith("\ufffd"):
-                on_token(text)
-                shown = len(written)
-    if on_token and shown < len(written):
-        on_token(tokenizer.decode(written[shown:]))
-    return tokenizer.decode(written)
+            if on_token and not rest and not (text := tokenizer.decode(written)).endswith("\ufffd"):
+                if piece := text[lead + shown :]:
+                    on_token(piece)
+                shown = len(text) - lead
+    text = tokenizer.decode(written)[lead:]
+    if on_token and text[shown:]:
+        on_token(text[shown:])
+    return text
 
 
 def next_character_probabilities(model, tokenizer, prefix, end="<|end|>", smallest=1e-4):
@@ -131,10 +143,7 @@ def next_character_probabilities(model, tokenizer, prefix, end="<|end|>", smalle
     in tokens is followed, the likeliest first, as long as it has at least `smallest` of the probability found so
     far. Raises ValueError where the model cannot write the prefix at all.
     """
-    spelled = [_bytes(tokenizer, token) for token in range(len(tokenizer))]
-    reach = max(len(piece.decode("utf-8", "replace")) for piece in spelled)
-    kept = _finished(tokenizer, prefix, reach)
-    rest = prefix[len(tokenizer.decode(kept)) :].encode()
+    kept, rest, spelled = _taken_back(tokenizer, prefix)
     found, total = {}, 0.0
     paths = [(-1.0, kept, b"")]  # a heap: minus the probability, the ids, what those behind `kept` spell
     while paths and -paths[0][0] >= smallest * total:
@@ -165,6 +174,20 @@ def _bytes(tokenizer, token):
     if hasattr(tokenizer, "decode_bytes"):
         return tokenizer.decode_bytes([token])
     return tokenizer.decode([token]).encode()
+
+
+def _taken_back(tokenizer, prefix):
+    """The ids of the prefix without its last word, that word in bytes, and what every token spells in bytes.
+
+    Nothing is taken back where the model could not write it again.
+    """
+    spelled = [_bytes(tokenizer, token) for token in range(len(tokenizer))]
+    reach = max(len(piece.decode("utf-8", "replace")) for piece in spelled)
+    kept = _finished(tokenizer, prefix, reach)
+    rest = prefix[len(tokenizer.decode(kept)) :].encode()
+    if set(rest) <= {byte for piece in spelled for byte in piece}:
+        return kept, rest, spelled
+    return tokenizer.encode(prefix), b"", spelled
 
 
 def _finished(tokenizer, prefix, reach):

@@ -82,8 +82,8 @@ def _gpt(seed, minutes):
     from .metrics import bits_per_character
     from .training import fit
 
-    corpus = recipes.prepare("village", seed=seed)
-    sizes = {"vocab_size": len(corpus.tokenizer), "context": 512, "n_layers": 4, "n_heads": 4, "d_model": 96}
+    corpus = recipes.prepare("village", batch_size=4, seed=seed)
+    sizes = {"vocab_size": len(corpus.tokenizer), "context": 512, "n_layers": 3, "n_heads": 4, "d_model": 96}
     model = models.build({"model": "gpt", **sizes, "seed": seed})
     history = fit(model, corpus.train, corpus.live, seconds=60 * minutes, lr=0.02, seed=seed, progress=False)
     bits = bits_per_character(model, corpus.tokenizer, village.load_stories("test"))
@@ -157,7 +157,9 @@ def figure(rows=None, floor=None, highlight=None, new=()):
 def main(argv):
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m lmlib scoreboard", description="Print or make the scoreboard.")
-    parser.add_argument("--make", nargs="*", metavar="MODEL", help="train these models (default: all) and write the table")
+    parser.add_argument(
+        "--make", nargs="*", metavar="MODEL", help="train these models (default: all) and write the table"
+    )
     parser.add_argument("--minutes", type=float, default=4.0, help="training time of a neural model (default: 4)")
     parser.add_argument("--picture", metavar="FILE", help="write the table's picture as a PNG")
     args = parser.parse_args(argv)

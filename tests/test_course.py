@@ -54,9 +54,7 @@ CALLED = "import sys; print('CALLED', __name__, sys.argv[1:], sys.prefix != sys.
 
 NOWHERE = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
 NOWHERE |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
-NEEDY = BACKEND.replace(
-    "Provides-Extra: test", "Provides-Extra: test\\nRequires-Dist: no-such-package-of-ours"
-)
+NEEDY = BACKEND.replace("Provides-Extra: test", "Provides-Extra: test\\nRequires-Dist: no-such-package-of-ours")
 
 
 def make_course(folder, project=PROJECT):
@@ -135,9 +133,7 @@ def test_lab_opens_lesson_00_from_the_course_folder(ready):
 
 
 def test_a_terminal_that_knows_only_ascii_is_no_obstacle(ready):
-    code, said = course(
-        ready[0], "lab", PYTHONIOENCODING="ascii:backslashreplace", LC_ALL="C", PYTHONUTF8="0"
-    )
+    code, said = course(ready[0], "lab", PYTHONIOENCODING="ascii:backslashreplace", LC_ALL="C", PYTHONUTF8="0")
     assert code == 0 and "CALLED" in said
 
 
@@ -243,9 +239,7 @@ def test_versions_that_are_too_old_or_too_new_are_told_what_to_install():
 def test_a_real_old_python_says_so():
     names = [f"python3.{minor}" for minor in range(6, 11)]
     found = [
-        n
-        for n in names
-        if shutil.which(n) and not subprocess.run([n, "-c", ""], capture_output=True).returncode
+        n for n in names if shutil.which(n) and not subprocess.run([n, "-c", ""], capture_output=True).returncode
     ]
     if not found:
         pytest.skip("no Python older than 3.11 on this machine")
@@ -258,9 +252,7 @@ def test_without_ensurepip_it_names_the_package_to_install(tmp_path):
     folder = make_course(tmp_path / "course")
     stub = tmp_path / "stub"
     stub.mkdir()
-    (stub / "ensurepip.py").write_text(
-        "raise ModuleNotFoundError('No module', name='ensurepip')", encoding="utf-8"
-    )
+    (stub / "ensurepip.py").write_text("raise ModuleNotFoundError('No module', name='ensurepip')", encoding="utf-8")
     code, said = course(folder, "lab", PYTHONPATH=str(stub))
     assert code == 1 and "sudo apt install python3-venv" in one_sentence(said)
     assert not (folder / ".venv").exists()

@@ -81,9 +81,7 @@ def test_packages(monkeypatch):
     installed(monkeypatch, {})
     assert doctor.check_packages()[1:3] == ("warn", "not installed yet")
     installed(monkeypatch, right | {"numpy": "1.0"})
-    assert (
-        doctor.check_packages().status == "warn" and "numpy 1.0 (tested with" in doctor.check_packages().found
-    )
+    assert doctor.check_packages().status == "warn" and "numpy 1.0 (tested with" in doctor.check_packages().found
     del right["tqdm"]
     installed(monkeypatch, right)
     assert doctor.check_packages().status == "fail" and "tqdm" in doctor.check_packages().found
@@ -180,9 +178,7 @@ def test_font_ranges_agree_with_fonttools():
         font, characters = path.read_bytes(), TTFont(path).getBestCmap()
         blocks = ((0x41, 0x5A), (0x370, 0x3FF), (0x4E00, 0x9FFF), (0x2713, 0x2713), (0x1F600, 0x1F64F))
         for first, last in blocks:
-            assert doctor.font_covers(font, first, last) == any(first <= c <= last for c in characters), (
-                path.name
-            )
+            assert doctor.font_covers(font, first, last) == any(first <= c <= last for c in characters), path.name
 
 
 def test_fonts(monkeypatch, tmp_path):
@@ -190,9 +186,7 @@ def test_fonts(monkeypatch, tmp_path):
     (tmp_path / "fonts").mkdir()
     monkeypatch.setattr(doctor, "PACKAGE", tmp_path)
     assert doctor.check_fonts().status == "fail"
-    (tmp_path / "fonts" / "half.ttf").write_bytes(
-        (ROOT / "lmlib/fonts/LessonsSans-Regular.ttf").read_bytes()[:99]
-    )
+    (tmp_path / "fonts" / "half.ttf").write_bytes((ROOT / "lmlib/fonts/LessonsSans-Regular.ttf").read_bytes()[:99])
     assert doctor.check_fonts().status == "fail"
 
 

@@ -36,9 +36,7 @@ def test_constraints_pin_what_the_project_asks_for():
             continue
         assert wanted.name.lower() in found, f"{wanted.name} is not in constraints.txt: make it anew"
         for version, _ in found[wanted.name.lower()]:
-            assert wanted.specifier.contains(version), (
-                f"pyproject.toml asks for {wanted}, pinned is {version}"
-            )
+            assert wanted.specifier.contains(version), f"pyproject.toml asks for {wanted}, pinned is {version}"
 
 
 def test_each_system_and_python_has_one_pin_of_each_direct_requirement():

@@ -83,11 +83,14 @@ def test_next_distribution_of_every_kind_of_model():
 # -- drawing ------------------------------------------------------------------------------------------------
 
 
-def test_nothing_impossible_is_drawn():
+def test_nothing_impossible_is_drawn(monkeypatch):
     p, generator = torch.tensor([0.0, 1e-9, 0.0, 1 - 1e-9, 0.0]).double(), torch.Generator().manual_seed(6)
     assert {draw(p, generator) for _ in range(1000)} == {3}
     p[3] = 0
     assert {draw(p, generator) for _ in range(1000)} == {1}  # the sum need not be 1
+    for extreme in (0.0, 1 - 2**-53):  # the least and the largest random number there is
+        monkeypatch.setattr(torch, "rand", lambda *_, value=extreme, **__: torch.tensor([value]).double())
+        assert draw(p, generator) == 1
 
 
 def test_what_is_drawn_follows_the_law():
@@ -185,10 +188,12 @@ def test_the_stream_is_the_text(kind):
     assert "".join(pieces) == text  # also where bytes make no character
 
 
-def test_writing_leaves_the_model_as_it_was():
-    model = random_gpt(len(CHAR), 8).train()
-    generate(model, CHAR, max_tokens=20)
-    assert model.training
+def test_writing_drops_nothing_out_and_leaves_the_model_as_it_was():
+    model = random_gpt(len(CHAR), 8, dropout=0.5)
+    text, law = generate(model, CHAR, max_tokens=20), next_distribution(model, [3, 4])
+    model.train()
+    assert generate(model, CHAR, max_tokens=20) == text and model.training
+    assert torch.equal(next_distribution(model, [3, 4]), law) and model.training
 
 
 # -- characters ---------------------------------------------------------------------------------------------

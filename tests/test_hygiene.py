@@ -49,9 +49,7 @@ def pickling(code):
             called = ast.unparse(node.func)
             names = [called] if called in ("torch.load", "torch.save", "pd.read_pickle") else []
             names += [
-                "allow_pickle"
-                for k in node.keywords
-                if k.arg == "allow_pickle" and ast.unparse(k.value) != "False"
+                "allow_pickle" for k in node.keywords if k.arg == "allow_pickle" and ast.unparse(k.value) != "False"
             ]
         else:
             continue
@@ -90,16 +88,12 @@ def test_shipped_data_is_what_its_lists_say():
 def test_every_shipped_data_file_is_in_a_list():
     listed = {p.parent / name for p in FILES if p.name == "SHA256SUMS" for name in doctor.read_sums(p)}
     free = {".md", ""}  # data cards, the lists themselves
-    data = [
-        p for p in FILES if ROOT / "data" in p.parents and p.suffix not in free and p.name != "scoreboard.csv"
-    ]
+    data = [p for p in FILES if ROOT / "data" in p.parents and p.suffix not in free and p.name != "scoreboard.csv"]
     assert [str(p.relative_to(ROOT)) for p in data if p not in listed] == []
 
 
 def test_no_file_names_a_place_on_one_machine():
-    home = re.compile(
-        r"(?<![\w.~])/(?:home|Users|root|work|workspace)/[A-Za-z0-9_.]|\b[A-Z]:\\\\?Users\\", re.I
-    )
+    home = re.compile(r"(?<![\w.~])/(?:home|Users|root|work|workspace)/[A-Za-z0-9_.]|\b[A-Z]:\\\\?Users\\", re.I)
     for path in FILES:
         if path.suffix in BINARY or path == ROOT / "tests" / "test_hygiene.py":
             continue
@@ -112,6 +106,4 @@ def test_text_files_are_utf8_with_line_feeds():
         if path.suffix not in BINARY:
             content = path.read_bytes()
             content.decode("utf-8")
-            assert b"\r" not in content or ROOT / "data" in path.parents, (
-                f"{path.relative_to(ROOT)} has CR line ends"
-            )
+            assert b"\r" not in content or ROOT / "data" in path.parents, f"{path.relative_to(ROOT)} has CR line ends"

@@ -53,8 +53,8 @@ class Recurrent(torch.nn.Module):
         return (seen * weights[:, None]).cumsum(1) @ self.weight
 
 
-def random_gpt(vocab_size, context, seed=1):
-    model = GPT(GPTConfig(vocab_size, context, n_layers=2, n_heads=2, d_model=16)).eval()
+def random_gpt(vocab_size, context, seed=1, dropout=0.0):
+    model = GPT(GPTConfig(vocab_size, context, n_layers=2, n_heads=2, d_model=16, dropout=dropout)).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in model.parameters():
@@ -155,10 +155,11 @@ def test_counted_models_are_measured_alike_by_both_ways():
     assert fast == pytest.approx(slow)
 
 
-def test_measuring_leaves_the_model_as_it_was():
+def test_measuring_drops_nothing_out_and_leaves_the_model_as_it_was():
     tokenizer = TOKENIZERS["char"]
-    model = random_gpt(len(tokenizer), 8).train()
-    metrics.bits_per_character(model, tokenizer, TEXTS)
+    model = random_gpt(len(tokenizer), 8, dropout=0.5)
+    bits = metrics.bits_per_character(model, tokenizer, TEXTS)
+    assert metrics.bits_per_character(model.train(), tokenizer, TEXTS) == bits
     assert model.training and all(p.grad is None for p in model.parameters())
 
 

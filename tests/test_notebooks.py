@@ -59,9 +59,7 @@ def good_notebook():
                 execution_count=3,
                 metadata={"tags": ["raises-exception"]},
                 outputs=[
-                    new_output(
-                        "error", ename="ZeroDivisionError", evalue="division by zero", traceback=["..."]
-                    )
+                    new_output("error", ename="ZeroDivisionError", evalue="division by zero", traceback=["..."])
                 ],
             ),
         ]
@@ -118,9 +116,7 @@ BREAKS = {
     "widget state": (lambda nb: nb.metadata.update(widgets={"x": {}}), "state of widgets"),
     "a dead widget": (
         lambda nb: nb.cells[4].outputs.append(
-            new_output(
-                "display_data", data={tool.WIDGET: {"model_id": "1"}, "text/plain": "IntSlider(value=3)"}
-            )
+            new_output("display_data", data={tool.WIDGET: {"model_id": "1"}, "text/plain": "IntSlider(value=3)"})
         ),
         "noise",
     ),
@@ -146,9 +142,7 @@ BREAKS = {
     "a Windows folder": (printed("C:\\Us" + "ers\\ann\\x.txt\n"), "one machine"),
     "a temporary folder": (printed("saved /tmp/tmpab12/x\n"), "one machine"),
     "a warning": (
-        lambda nb: nb.cells[4].outputs.append(
-            new_output("stream", name="stderr", text="x.py:1: UserWarning: y")
-        ),
+        lambda nb: nb.cells[4].outputs.append(new_output("stream", name="stderr", text="x.py:1: UserWarning: y")),
         "a warning was saved",
     ),
     "too much output": (printed("x" * 300_001), "more than 300 kB"),
@@ -174,9 +168,7 @@ def test_a_good_notebook_has_no_problems(tmp_path):
     nb = good_notebook()
     assert list(tool.problems(saved(nb, tmp_path / "good.ipynb"))) == []
     nb.cells[4].outputs = [picture(**{"image/png": {"alt": "Bars: letter counts."}})]
-    html('<img alt="A cat." src="data:image/png;base64,iVBOR/tmp/x"><a href="https://example.org">more</a>')(
-        nb
-    )
+    html('<img alt="A cat." src="data:image/png;base64,iVBOR/tmp/x"><a href="https://example.org">more</a>')(nb)
     assert list(tool.problems(saved(nb, tmp_path / "good.ipynb"))) == []
 
 

@@ -310,9 +310,7 @@ def test_training_curve_states_what_happened(run, finding):
 
 def test_training_curve_alt_has_the_numbers():
     alt = plots.training_curve_alt(history([4.0, 2.0, 2.0], [3.0, 2.5, 2.75]))
-    assert (
-        alt == "Loss over 3 training steps: training from 4.00 to 2.00, validation at best 2.50 at step 20."
-    )
+    assert alt == "Loss over 3 training steps: training from 4.00 to 2.00, validation at best 2.50 at step 20."
 
 
 def test_labels_at_the_end_of_lines_do_not_overlap():

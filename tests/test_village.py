@@ -18,9 +18,7 @@ SOME = range(500_000, 500_100)  # seeds that no shipped split uses
 # --- the method, against brute force on a village small enough to list ----------------------------------------------
 TINY = {
     "meet": Form("meet", "{who} met {other}.", "{who}遇见{other}。", "{who} a vu {other}."),
-    "size": Form(
-        "size", "{who} saw a {size} {pet}.", "{who}看见{size}的{pet}。", "{who} a vu un {pet} {size}."
-    ),
+    "size": Form("size", "{who} saw a {size} {pet}.", "{who}看见{size}的{pet}。", "{who} a vu un {pet} {size}."),
     "bye": Form("bye", "Bye, {who}.", "再见，{who}。", "Adieu, {who}."),
 }
 ANN, ANNA = (
@@ -99,9 +97,7 @@ def test_writer_meets_the_listed_entropy():
         writer = Writer(TINY, seed)
         tiny_tale(writer)
         total += writer.entropy
-    assert total / n == pytest.approx(
-        entropy, abs=1e-9
-    )  # no choice here depends on another: no noise is left
+    assert total / n == pytest.approx(entropy, abs=1e-9)  # no choice here depends on another: no noise is left
 
 
 def test_two_ways_to_tell_one_text_are_refused():
@@ -111,9 +107,7 @@ def test_two_ways_to_tell_one_text_are_refused():
     }
     run = Word("ran", "跑", "court")
     with pytest.raises(AssertionError, match="2 ways"):
-        Reader(twice, "Ann ran.", "en").choose(
-            [Option(1, "a", {"x": one_of([ANN])}), Option(1, "b", {"y": run})]
-        )
+        Reader(twice, "Ann ran.", "en").choose([Option(1, "a", {"x": one_of([ANN])}), Option(1, "b", {"y": run})])
 
 
 # --- the village itself ---
@@ -195,9 +189,7 @@ def test_grammar_of_the_three_languages():
     for seed in SOME:
         texts = village.write(seed).texts
         assert not re.search(r"\b[Aa] [aeiou]", texts["en"]), texts["en"]
-        assert not re.search(r"\b(le|la|de|que|je|se|ne|si|du) [aeiouyéèêâîôœ]", texts["fr"], re.I), texts[
-            "fr"
-        ]
+        assert not re.search(r"\b(le|la|de|que|je|se|ne|si|du) [aeiouyéèêâîôœ]", texts["fr"], re.I), texts["fr"]
         assert not re.search(r"\b(de|à) les? |\bdes? un", texts["fr"]), texts["fr"]
         assert not re.search(r"[A-Za-z .,]", texts["zh"]), texts["zh"]
         assert "\n\n" not in "".join(texts.values())

@@ -302,9 +302,7 @@ def test_game_refuses_what_cannot_be_played(model):
 
 def test_game_sentences(model):
     game = GuessGame("aba", model.next, truth, demo=[("a", 0.5)])
-    assert game.alt() == (
-        "After 1 letter: you 1.00 bits a letter, the model 1.00, the floor 0.42; guessed right: 1."
-    )
+    assert game.alt() == ("After 1 letter: you 1.00 bits a letter, the model 1.00, the floor 0.42; guessed right: 1.")
     assert GuessGame("aba", model.next).alt().endswith("the model's surprise here is 1.33 bits a letter.")
 
 
@@ -328,9 +326,7 @@ def send(panel, **message):
 
 def test_a_whole_game_in_the_page(model):
     panel = GuessGame("xab", model.next, truth, start=1).build()
-    assert (
-        panel.state["left"] == 2 and panel.state["given"] == "x" and panel.state["totals"][0]["bits"] is None
-    )
+    assert panel.state["left"] == 2 and panel.state["given"] == "x" and panel.state["totals"][0]["bits"] is None
     send(panel, kind="guess", letter="a", sure="certain")
     assert panel.state["message"] == "✓ It was 'a': you 0.1 bits, the model 1.0, the truth itself 0.4."
     send(panel, kind="guess", letter=" ", sure="no idea")

@@ -93,9 +93,7 @@ def run(path):
         resources={"metadata": {"path": str(path.parent)}},
     )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
-        offline = os.pathsep.join(
-            [str(ROOT / "tests" / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
+        offline = os.pathsep.join([str(ROOT / "tests" / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | {"PYTHONPATH": offline, "LMLIB_CACHE": cache}
         client.execute(env=environment, stderr=subprocess.DEVNULL)
     nb.metadata["source_hash"] = fingerprint(nb)
@@ -144,9 +142,7 @@ def notebook_problems(nb):
 
 def heading_problems(nb):
     """One title, first; then no level left out, so that the headings alone give the argument."""
-    levels = [
-        level for cell in nb.cells if cell.cell_type == "markdown" for level in heading_levels(cell.source)
-    ]
+    levels = [level for cell in nb.cells if cell.cell_type == "markdown" for level in heading_levels(cell.source)]
     if not nb.cells or nb.cells[0].cell_type != "markdown" or heading_levels(nb.cells[0].source)[:1] != [1]:
         yield "the first cell must begin with the title: # ..."
     if levels.count(1) != 1:
@@ -248,9 +244,7 @@ def has_alternative(output):
 
 
 def has_bare_image(html):
-    return any(
-        not re.search(r"""\balt\s*=\s*["'][^"']+""", tag) for tag in re.findall(r"<img\b[^>]*>", html, re.I)
-    )
+    return any(not re.search(r"""\balt\s*=\s*["'][^"']+""", tag) for tag in re.findall(r"<img\b[^>]*>", html, re.I))
 
 
 # -- the command line ---------------------------------------------------------------------------------------

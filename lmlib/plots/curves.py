@@ -40,9 +40,7 @@ def training_curve(history, *, title=None, unit="nats per token", floor=None):
         ends.append((smoothed[-1], f"train {smoothed[-1]:.2f}", COLOUR["train"]))
     good = np.isfinite(valid)
     if good.any():
-        ax.plot(
-            valid_steps[good], valid[good], color=COLOUR["valid"], linestyle="--", marker="o", markersize=4
-        )
+        ax.plot(valid_steps[good], valid[good], color=COLOUR["valid"], linestyle="--", marker="o", markersize=4)
         best = np.flatnonzero(good)[np.argmin(valid[good])]
         ax.plot(
             valid_steps[best],

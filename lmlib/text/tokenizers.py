@@ -24,9 +24,7 @@ class _VocabularyTokenizer:
 
     def __init__(self, vocabulary: Vocabulary, unknown: str):
         if unknown not in self.policies:
-            raise ValueError(
-                f"unknown={unknown!r} is not a choice here: take one of {', '.join(self.policies)}."
-            )
+            raise ValueError(f"unknown={unknown!r} is not a choice here: take one of {', '.join(self.policies)}.")
         self.vocabulary = vocabulary
         self.unknown = unknown
 
@@ -65,9 +63,7 @@ class _VocabularyTokenizer:
 
     def save(self, path) -> None:
         """Write the tokenizer as JSON, whole or not at all."""
-        write_json(
-            path, {"kind": self.kind, "unknown": self.unknown, "vocabulary": self.vocabulary.to_dict()}
-        )
+        write_json(path, {"kind": self.kind, "unknown": self.unknown, "vocabulary": self.vocabulary.to_dict()})
 
     @classmethod
     def load(cls, path):
@@ -131,9 +127,7 @@ class WordTokenizer(_VocabularyTokenizer):
     policies = ("spell", "token")
 
     @classmethod
-    def train(
-        cls, texts, min_count: int = 1, max_size: int | None = None, unknown: str = "spell"
-    ) -> "WordTokenizer":
+    def train(cls, texts, min_count: int = 1, max_size: int | None = None, unknown: str = "spell") -> "WordTokenizer":
         """Collect the words of a text or a list of texts.
 
         Words seen fewer than `min_count` times are left out, then the rarest until `max_size` tokens are

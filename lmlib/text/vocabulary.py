@@ -42,9 +42,7 @@ class Vocabulary:
         reserved = list(dict.fromkeys(self.specials if unknown is None else [unknown, *self.specials]))
         always = set(always) - set(reserved)
 
-        candidates = [
-            t for t, n in counts.items() if n >= min_count and t not in always and t not in reserved
-        ]
+        candidates = [t for t, n in counts.items() if n >= min_count and t not in always and t not in reserved]
         candidates.sort(key=lambda token: (-counts[token], token))
         if max_size is not None:
             room = max_size - len(reserved) - len(always)
@@ -108,9 +106,7 @@ class Vocabulary:
     @classmethod
     def from_dict(cls, content: dict, path) -> "Vocabulary":
         """The inverse of `to_dict`; `path` names the file in the message where the content is damaged."""
-        damaged = ValueError(
-            f"{path} is damaged: its vocabulary is not what a vocabulary writes; save it again."
-        )
+        damaged = ValueError(f"{path} is damaged: its vocabulary is not what a vocabulary writes; save it again.")
         if not isinstance(content, dict) or content.get("kind") != cls.kind:
             raise damaged
         unknown, specials, rows = (content.get(key) for key in ("unknown", "specials", "tokens"))
@@ -133,9 +129,7 @@ def as_texts(texts) -> list[str]:
     texts = [texts] if isinstance(texts, str) else list(texts)
     for text in texts:
         if not isinstance(text, str):
-            raise TypeError(
-                f"A tokenizer learns from texts (str), not from {type(text).__name__}: decode it first."
-            )
+            raise TypeError(f"A tokenizer learns from texts (str), not from {type(text).__name__}: decode it first.")
     return texts
 
 
@@ -187,9 +181,7 @@ def read_json(path, kind: str | None, fields: dict) -> dict:
     if not isinstance(found, str):
         raise ValueError(f"{path} is JSON, but neither a tokenizer nor a vocabulary: it names no kind.")
     if kind is not None and found != kind:
-        raise ValueError(
-            f"{path} holds the kind {found!r}, not {kind!r}: load it with the class that saved it."
-        )
+        raise ValueError(f"{path} holds the kind {found!r}, not {kind!r}: load it with the class that saved it.")
     for name, type_ in fields.items():
         if not isinstance(content.get(name), type_):
             raise ValueError(f"{path} is damaged: its part {name!r} is missing or wrong; save it again.")

@@ -10,6 +10,16 @@ import torch
 IGNORE = -100  # a target that is padding: cross-entropy leaves it out
 
 
+def _generator(seed, number):
+    """Chance of our own for step or epoch `number`: what else draws numbers neither changes it nor is changed."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + number)
+
+
+def _check_sizes(context, batch_size):
+    if context is not None and context < 1 or batch_size < 1:
+        raise ValueError(f"context and batch_size must be 1 or more, not {context} and {batch_size}")
+
+
 class TokenBatches:
     """Random windows of one long text, given as one list of ids.
 
@@ -17,6 +27,7 @@ class TokenBatches:
     """
 
     def __init__(self, ids, context, batch_size=32, seed=0):
+        _check_sizes(context, batch_size)
         self.ids = torch.as_tensor(ids)
         self.context, self.batch_size, self.seed = context, batch_size, seed
         if len(self.ids) <= context:
@@ -31,8 +42,9 @@ class TokenBatches:
 
     def batch(self, step):
         """Windows that start anywhere: (batch_size, context) ids and their targets."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        starts = torch.randint(len(self.ids) - self.context, (self.batch_size,), generator=generator)
+        starts = torch.randint(
+            len(self.ids) - self.context, (self.batch_size,), generator=_generator(self.seed, step)
+        )
         windows = self.ids[starts[:, None] + torch.arange(self.context + 1)]
         return windows[:, :-1], windows[:, 1:]
 
@@ -57,17 +69,20 @@ class DocumentBatches:
     """
 
     def __init__(self, documents, end_id, batch_size=16, seed=0, context=None):
+        _check_sizes(context, batch_size)
         marked = [torch.tensor([end_id, *ids, end_id]) for ids in documents]
         if not marked:
             raise ValueError("there are no documents to train on: give at least one")
         longest = context or max(map(len, marked))
         rows = [ids[i : i + longest + 1] for ids in marked for i in range(0, len(ids) - 1, longest)]
         self.rows = sorted(rows, key=len)
+        self.lengths = torch.tensor([len(row) for row in self.rows], dtype=torch.float)
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
+        self._shuffled = (None, None)  # the last epoch asked for, and its batches
 
     @property
     def tokens_per_batch(self):
-        return self.batch_size * sum(len(row) - 1 for row in self.rows) / len(self.rows)
+        return self.batch_size * (float(self.lengths.mean()) - 1)
 
     def _padded(self, rows):
         longest = max(map(len, rows))
@@ -78,17 +93,21 @@ class DocumentBatches:
             targets[r, : len(ids) - 1] = ids[1:]
         return inputs, targets
 
+    def _epoch(self, epoch):
+        """The rows of each batch of an epoch: neighbours in length go together, the batches come in any order."""
+        if self._shuffled[0] != epoch:
+            generator = _generator(self.seed, epoch)
+            # A little noise on the lengths mixes the neighbours anew in every epoch.
+            noise = 0.9 + 0.2 * torch.rand(len(self.rows), generator=generator)
+            batches = (self.lengths * noise).argsort(stable=True).split(self.batch_size)
+            order = torch.randperm(len(batches), generator=generator)
+            self._shuffled = (epoch, [batches[i].tolist() for i in order])
+        return self._shuffled[1]
+
     def batch(self, step):
         """`batch_size` documents of like length, drawn from all; every epoch uses each document once."""
-        per_epoch = -(-len(self.rows) // self.batch_size)
-        epoch, place = divmod(step, per_epoch)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        # A little noise on the lengths mixes the neighbours anew in every epoch.
-        lengths = torch.tensor([len(row) for row in self.rows], dtype=torch.float)
-        order = (lengths * (0.9 + 0.2 * torch.rand(len(lengths), generator=generator))).argsort()
-        chosen = torch.randperm(per_epoch, generator=generator)[place]
-        some = order[chosen * self.batch_size : (chosen + 1) * self.batch_size]
-        return self._padded([self.rows[i] for i in some])
+        epoch, place = divmod(step, -(-len(self.rows) // self.batch_size))
+        return self._padded([self.rows[i] for i in self._epoch(epoch)[place]])
 
     def all_batches(self):
         """Every document once, from the shortest to the longest."""

@@ -1,6 +1,7 @@
 """What a training leaves behind for its picture."""
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,7 +9,10 @@ from pathlib import Path
 
 @dataclass
 class History:
-    """Losses in nats per token. `steps` counts finished steps; `seconds` is training time without evaluation."""
+    """Losses in nats per token. `steps` counts finished steps; `seconds` is training time without evaluation.
+
+    `tokens` counts all places that went through the model, padding too. `interrupted`: somebody pressed Ctrl-C.
+    """
 
     steps: list = field(default_factory=list)
     train_loss: list = field(default_factory=list)
@@ -21,12 +25,13 @@ class History:
     @property
     def best_valid(self):
         """The least validation loss, or None."""
-        return min(self.valid_loss, default=None)
+        return min(filter(math.isfinite, self.valid_loss), default=None)
 
     @property
     def best_step(self):
         """The step with the least validation loss, or None."""
-        return self.valid_steps[self.valid_loss.index(self.best_valid)] if self.valid_loss else None
+        best = self.best_valid
+        return None if best is None else self.valid_steps[self.valid_loss.index(best)]
 
     def plot(self, alt=None, **options):
         """Show the curve, with a sentence that says what it shows."""
@@ -37,9 +42,16 @@ class History:
     def save(self, path):
         """Write as JSON, whole or not at all."""
         temporary = Path(f"{path}.part")
-        temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        os.replace(temporary, path)
+        try:
+            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path):
-        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        """Read what `save` wrote. Raises ValueError for a file that is damaged or something else."""
+        try:
+            return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            raise ValueError(f"{path} holds no history of a training: give a file that History.save wrote") from None

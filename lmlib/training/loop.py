@@ -1,14 +1,17 @@
 """The one training loop of the course. Lesson 03 writes it by hand; from then on every lesson calls `fit`."""
 
 import math
+import signal
 import time
-from pathlib import Path
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 
 from .checkpoint import (
     CheckpointError,
+    check_writable,
+    fill,
     pack_optimizers,
     read_state,
     read_tensors,
@@ -20,6 +23,8 @@ from .history import History
 from .optim import make_optimizers
 from .progress import Progress
 from .schedule import SCHEDULES
+
+LOOK = 20  # steps that a GPU may run ahead before its losses are read: each reading waits for it
 
 
 class TrainingError(RuntimeError):
@@ -35,18 +40,17 @@ def next_token_loss(model, batch):
 @torch.inference_mode()
 def validation_loss(model, batches, loss):
     """The loss over all batches, each weighted by how many targets it has."""
+    device, training = next(model.parameters()).device, model.training
     model.eval()
-    total, n = 0.0, 0
-    for batch in batches.all_batches():
-        weight = int((batch[-1] != IGNORE).sum())
-        total += loss(model, batch).item() * weight
-        n += weight
-    model.train()
+    try:
+        total, n = 0.0, 0
+        for batch in batches.all_batches():
+            weight = int((batch[-1] != IGNORE).sum())
+            total += loss(model, _moved(batch, device)).item() * weight
+            n += weight
+    finally:
+        model.train(training)
     return total / n
-
-
-def _copy(model):
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 def fit(
@@ -71,17 +75,17 @@ def fit(
     resume=False,
     progress=True,
 ):
-    """Train a model in place for a number of `steps` or of `seconds`; returns the `History`.
+    """Train a model in place, where it is (CPU or GPU), for `steps` or for `seconds`; returns the `History`.
 
     train: an object with `batch(step)`; valid: one with `all_batches()` (see `data`).
-    optimizer, lr, weight_decay: see `make_optimizers`; schedule: a name in `SCHEDULES`.
-    loss: function of model and batch, returns the mean loss in nats.
+    optimizer, lr, weight_decay: see `make_optimizers`; schedule: a name in `SCHEDULES`, or a function like those.
+    loss: function of model and batch (a tuple of tensors), returns the mean loss in nats.
     clip: the largest norm of all gradients together; None leaves them as they are.
     eval_every: steps between two validations (default: ten in a training).
     keep_best: at the end the model gets the weights with the least validation loss.
     out: folder for checkpoints, written at each validation and at the end, with the `tokenizer` and the `facts`.
     resume: go on from the checkpoint in `out`. With `steps` the result is, on the CPU, bit for bit that of a
-        training that was never stopped.
+        training that was never stopped. `steps` and `seconds` count from the very beginning.
 
     Ctrl-C (in a notebook: Interrupt) stops the training; model, history and checkpoint keep what was reached.
     Raises ValueError for arguments that do not fit, CheckpointError for a folder that cannot be used, and
@@ -91,31 +95,57 @@ def fit(
         raise ValueError("say how long to train: give either steps or seconds")
     if (steps if seconds is None else seconds) <= 0:
         raise ValueError("there is nothing to train: steps, or seconds, must be above 0")
-    if schedule not in SCHEDULES:
+    if not callable(schedule) and schedule not in SCHEDULES:
         raise ValueError(f"no schedule is called {schedule!r}: choose one of {', '.join(SCHEDULES)}")
+    if resume and out is None:
+        raise ValueError("to resume, name the folder with the checkpoint: out=...")
+    rate = schedule if callable(schedule) else SCHEDULES[schedule]
     optimizers = make_optimizers(model, optimizer, lr, weight_decay)
-    history, start, best = History(), 0, None
+    parameters, device = list(model.parameters()), next(model.parameters()).device
+    history, step, best = History(), 0, None
     if resume:
-        if out is None:
-            raise ValueError("to resume, name the folder with the checkpoint: out=...")
-        history, start, best = _resume(out, model, optimizers)
-        if not keep_best or valid is None or not history.valid_loss:
-            best = None  # the saved weights were then the latest ones
-    elif out is not None:
-        _check_writable(out)
-    eval_every = eval_every or (max(1, steps // 10) if steps else None)
-    shown = Progress(history, progress)
+        history, step, best = _resume(out, model, optimizers)
+        if not keep_best or valid is None:
+            best = None
+    if out is not None:
+        check_writable(out)
+
     safe = _copy(model)  # weights to go back to if the loss breaks
-    before, began, paused = history.seconds, time.perf_counter(), 0.0
-    # Where the training is measured in seconds: the share of them after which to validate
-    next_eval = 0.1 * (1 + int(10 * before / seconds)) if seconds else None
+    looked_at = kept = step  # the last step whose loss was read, and that was validated and saved
+    losses = []  # of the steps since: loss and size of the gradients, still on the device
+    unsaved = None  # why the last checkpoint could not be written
+    clock = time.perf_counter() - history.seconds  # when the training would have begun if it had never paused
+    every = eval_every or (max(1, steps // 10) if steps else None)
+    next_share = None if every else 0.1 * (1 + int(10 * history.seconds / seconds))
 
-    def elapsed():
-        return before + time.perf_counter() - began - paused
+    def share():
+        return min(1.0, step / steps if steps else (time.perf_counter() - clock) / seconds)
 
-    def evaluate(step):
-        nonlocal safe, best, kept, paused
-        stopped = time.perf_counter()
+    def look():
+        """Read the losses of the latest steps, and give up where one is no number."""
+        nonlocal looked_at
+        for number, size in torch.stack(losses).tolist() if losses else ():
+            if not math.isfinite(number):
+                give_up(f"the loss became {number} at step {looked_at}")
+            if not math.isfinite(size):
+                give_up(f"the gradients became {size} at step {looked_at}")
+            looked_at += 1
+            history.steps.append(looked_at)
+            history.train_loss.append(number)
+        losses.clear()
+
+    def give_up(what):
+        model.load_state_dict(safe)
+        raise TrainingError(
+            f"{what}: train again with a smaller lr, or look for numbers in the data that are not finite"
+        )
+
+    def evaluate():
+        """Validate, and write a checkpoint; the clock stands still meanwhile."""
+        nonlocal safe, best, kept, clock, unsaved
+        look()
+        paused = time.perf_counter()
+        history.seconds = paused - clock
         if valid is not None and step != (history.valid_steps or [None])[-1]:
             value = validation_loss(model, valid, loss)  # may be interrupted: both lists grow after it, or none
             if not math.isfinite(value):
@@ -123,123 +153,135 @@ def fit(
             history.valid_steps.append(step)
             history.valid_loss.append(value)
         safe = _copy(model)
-        if keep_best and valid is not None and history.best_step == step:
+        if keep_best and history.best_step == step:
             best = safe
-        history.seconds = stopped - began - paused + before
         if out is not None:
-            _save(out, model, optimizers, history, step, best, tokenizer, facts)
+            try:
+                _save(out, model, optimizers, history, step, best, tokenizer, facts)
+                unsaved = None
+            except CheckpointError as problem:  # a full disk is no reason to lose what is in memory: go on
+                if unsaved is None:
+                    shown.say(f"{problem}; the training goes on and tries again")
+                unsaved = problem
         kept = step
-        paused += time.perf_counter() - stopped
+        clock += time.perf_counter() - paused
 
-    def give_up(what):
-        model.load_state_dict(safe)
-        for o in optimizers:
-            o.zero_grad(set_to_none=True)
-        model.eval()
-        shown.update(done, final=True)
-        raise TrainingError(
-            f"{what}: train again with a smaller lr, or look for numbers in the data that are not finite"
-        )
-
-    step, done = start, 0.0
-    kept = start  # the last step that was validated and saved; what was not trained need not be
-    model.train()
-    try:
-        with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator: leave it as it was
-            while True:
-                done = step / steps if steps else min(1.0, elapsed() / seconds)
-                if done >= 1 and history.steps:
-                    break
-                for o in optimizers:
-                    for group in o.param_groups:
-                        group["lr"] = group["base_lr"] * SCHEDULES[schedule](done)
-                torch.manual_seed(seed * 1_000_003 + step)  # so a resumed training drops what it would have dropped
-                for o in optimizers:
-                    o.zero_grad(set_to_none=True)
-                batch = train.batch(step)
-                value = loss(model, batch)
-                value.backward()
-                size = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip is None else clip)
-                number = value.item()
-                if not math.isfinite(number):
-                    give_up(f"the loss became {number} at step {step}")
-                if not math.isfinite(size):
-                    give_up(f"the gradients became {size.item()} at step {step}")
-                for o in optimizers:
-                    o.step()
-                step += 1
-                history.steps.append(step)
-                history.train_loss.append(number)
-                history.tokens += batch[-1].numel()
-                if eval_every and step % eval_every == 0 and step < (steps or math.inf):
-                    evaluate(step)
-                elif not eval_every and done >= next_eval:
-                    next_eval = 0.1 * (1 + int(10 * done))
-                    evaluate(step)
-                if shown.due():
-                    shown.update(done)
-    except KeyboardInterrupt:
-        history.interrupted = True
-        print(f"stopped at step {step}; the model and its history keep what was reached")
-    for o in optimizers:
-        o.zero_grad(set_to_none=True)
-    if step != kept:
-        evaluate(step)
-    history.seconds = elapsed()
-    if keep_best and best is not None:
-        model.load_state_dict(best)
-    model.eval()
-    shown.update(1.0 if not history.interrupted else done, final=True)
+    # Dropout draws from torch's global generator: leave it as it was.
+    with (
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        Progress(history, progress, share()) as shown,
+    ):
+        try:
+            model.train()
+            try:
+                while (done := share()) < 1 or step == 0:
+                    for group in (group for o in optimizers for group in o.param_groups):
+                        group["lr"] = group["base_lr"] * rate(done)
+                    _seed_dropout(seed, step, device)
+                    batch = _moved(train.batch(step), device)
+                    model.zero_grad(set_to_none=True)
+                    value = loss(model, batch)
+                    value.backward()
+                    size = torch.nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip)
+                    with whole_step():
+                        for o in optimizers:
+                            o.step()
+                        losses.append(torch.stack((value.detach().float(), size.float())))
+                        history.tokens += batch[0].numel()
+                        step += 1
+                        if device.type == "cpu" or len(losses) == LOOK or shown.due():
+                            look()
+                    if (step % every == 0 if every else done >= next_share) and share() < 1:
+                        next_share = 0.1 * (1 + int(10 * done))
+                        evaluate()
+                    if shown.due():
+                        shown.update(share())
+            except KeyboardInterrupt:
+                history.interrupted = True
+                shown.say(f"stopped at step {step}; the model and its history keep what was reached")
+            model.zero_grad(set_to_none=True)
+            if step != kept:
+                evaluate()
+            history.seconds = time.perf_counter() - clock
+            if best is not None:
+                model.load_state_dict(best)
+            shown.update(share(), draw=False)
+        finally:
+            model.zero_grad(set_to_none=True)
+            model.eval()
+    if unsaved is not None:
+        raise CheckpointError(f"{unsaved}; the model in memory is trained: save it elsewhere with save_checkpoint")
     return history
 
 
-def _check_writable(out):
-    """Fail before the training, not after it."""
-    folder = Path(out)
+@contextmanager
+def whole_step():
+    """Ctrl-C waits for the few milliseconds until the block is done: half a step could not be resumed exactly."""
+    waiting = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".probe.part"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as problem:
-        raise CheckpointError(
-            f"nothing can be written in {folder} ({problem.strerror}): choose another folder"
-        ) from None
+        before = signal.signal(signal.SIGINT, lambda *signal_and_frame: waiting.append(signal_and_frame))
+    except ValueError:  # not the main thread, which alone gets Ctrl-C
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting and callable(before):
+        before(*waiting[0])
+
+
+def _seed_dropout(seed, step, device):
+    """So that a resumed training drops what it would have dropped. (torch.manual_seed does it too, but slowly.)"""
+    number = seed * 1_000_003 + step
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
+
+
+def _moved(batch, device):
+    return tuple(tensor.to(device, non_blocking=True) for tensor in batch)
+
+
+def _copy(model):
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _names(optimizers):
+    return [type(o).__name__ for o in optimizers]
 
 
 def _save(out, model, optimizers, history, step, best, tokenizer, facts):
     """The best weights for use; the latest weights and the optimizers' memory to go on from."""
-    resume = pack_optimizers(optimizers) | {f"model.{k}": v for k, v in _copy(model).items()}
-    latest = _copy(model)
-    if best is not None:
-        model.load_state_dict(best)
-    try:
-        names = [type(o).__name__ for o in optimizers]
-        save_checkpoint(
-            out, model, tokenizer, resume, step=step, optimizers=names, history=vars(history), **(facts or {})
-        )
-    finally:
-        model.load_state_dict(latest)
+    save_checkpoint(
+        out,
+        model,
+        tokenizer,
+        resume=pack_optimizers(optimizers) | {f"model.{name}": value for name, value in _copy(model).items()},
+        weights=best,
+        step=step,
+        weights_step=step if best is None else history.best_step,
+        optimizers=_names(optimizers),
+        history=vars(history),
+        **(facts or {}),
+    )
 
 
 def _resume(out, model, optimizers):
+    """The history, the step and the best weights (or None) of the training in `out`; fills the model."""
     state = read_state(out)
     if "resume" not in state["files"]:
         raise CheckpointError(f"the checkpoint in {out} is a finished model without a training to resume")
-    names = [type(o).__name__ for o in optimizers]
+    names = _names(optimizers)
     if state.get("optimizers", names) != names:
         raise CheckpointError(
             f"the training in {out} used {' and '.join(state['optimizers'])}, this one would use "
             f"{' and '.join(names)}: resume with the same optimizer"
         )
     packed = read_tensors(out, state, "resume")
-    try:
-        model.load_state_dict({k.removeprefix("model."): v for k, v in packed.items() if k.startswith("model.")})
-    except RuntimeError:
-        raise CheckpointError(
-            f"the model in {out} has other sizes than this one: resume with the same sizes"
-        ) from None
+    fill(model, {k.removeprefix("model."): v for k, v in packed.items() if k.startswith("model.")}, out)
     unpack_optimizers(optimizers, packed)
-    history = History(**state["history"])
-    history.interrupted = False
-    return history, state["step"], read_tensors(out, state, "weights")
+    history = History(**state["history"] | {"interrupted": False})
+    # The weights for use are the best ones, unless there was no validation, or nobody wanted the best.
+    are_best = history.best_step is not None and state.get("weights_step", history.best_step) == history.best_step
+    return history, state["step"], read_tensors(out, state, "weights") if are_best else None

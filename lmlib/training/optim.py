@@ -6,6 +6,7 @@ the rare ones too. AdamW is Loshchilov and Hutter 2019; torch has it.
 """
 
 import torch
+from torch import nn
 
 
 def orthogonalise(m, steps=5):
@@ -16,7 +17,7 @@ def orthogonalise(m, steps=5):
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = m.size(-2) <= m.size(-1)
-    x = m if wide else m.mT
+    x = m if wide else m.mT  # x @ x.mT is then the smaller of the two possible products
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)  # now no singular value is above 1
     for _ in range(steps):
         gram = x @ x.mT
@@ -54,30 +55,39 @@ class Muon(torch.optim.Optimizer):
                     p.sub_(update, alpha=group["lr"] * scale)
 
 
+def hidden_matrices(model):
+    """The parameters that Muon trains: matrices, but neither embeddings nor the output layer named `head`.
+
+    A row of an embedding or of the head belongs to one token; how often it must move depends on how often the
+    token comes, and AdamW, which counts for each number apart, knows that. Muon would move all alike.
+    """
+    rows_of_tokens = {p for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
+    return [
+        p
+        for name, p in model.named_parameters()
+        if p.ndim == 2 and p not in rows_of_tokens and "head" not in name.split(".")
+    ]
+
+
 def make_optimizers(model, name="muon", lr=None, weight_decay=0.0):
     """The optimizers of a model as a list; each group remembers its first `lr` as `base_lr`.
 
-    "adamw": one AdamW for all (lr 3e-3 unless given). "muon": Muon for the matrices between embedding and head
-    (lr 0.02 unless given), AdamW at a fixed share of that for all the rest. Raises ValueError for another name.
+    "adamw": one AdamW for all (lr 3e-3 unless given). "muon": Muon for the `hidden_matrices` (lr 0.02 unless
+    given), AdamW at a fixed share of that for all the rest. Raises ValueError for another name.
     """
-    if name == "adamw":
-        adamw, muon = list(model.parameters()), []
-        adam_lr = lr or 3e-3
-    elif name == "muon":
-        muon, adamw = [], []
-        for key, p in model.named_parameters():
-            inside = p.ndim == 2 and not key.startswith(("embedding", "head"))
-            (muon if inside else adamw).append(p)
-        lr = lr or 0.02
-        adam_lr = 0.3 * lr
-    else:
+    if name not in ("adamw", "muon"):
         raise ValueError(f"no optimizer is called {name!r} here: choose 'adamw' or 'muon'")
+    if lr is None:
+        lr = 0.02 if name == "muon" else 3e-3
+    matrices = hidden_matrices(model) if name == "muon" else []
+    rest = [p for p in model.parameters() if not any(p is m for m in matrices)]
     optimizers = []
-    if muon:
-        optimizers.append(Muon(muon, lr=lr, weight_decay=weight_decay))
-    if adamw:
+    if matrices:
+        optimizers.append(Muon(matrices, lr=lr, weight_decay=weight_decay))
+    if rest:
+        adam_lr = 0.3 * lr if name == "muon" else lr
         optimizers.append(
-            torch.optim.AdamW(adamw, lr=adam_lr, betas=(0.9, 0.98), weight_decay=weight_decay, foreach=True)
+            torch.optim.AdamW(rest, lr=adam_lr, betas=(0.9, 0.98), weight_decay=weight_decay, foreach=True)
         )
     for optimizer in optimizers:
         for group in optimizer.param_groups:

@@ -1,7 +1,7 @@
 """What a training shows while it runs: a bar and a curve in a notebook, one line in a terminal.
 
 In a notebook two displays are updated in place, so nothing flickers or jumps, and what is saved is the final
-curve. They are redrawn at most once a second: a picture costs a few hundredths of a second.
+curve. They are redrawn by time, not by step: at most once a second, and less often where drawing is slow.
 """
 
 import os
@@ -10,7 +10,7 @@ import time
 
 from tqdm import tqdm
 
-from .. import plots
+RECENT = 200  # losses that the smoothed number is made of: it forgets older ones anyway
 
 
 def in_notebook():
@@ -19,58 +19,93 @@ def in_notebook():
     return bool(shell) and hasattr(shell, "kernel")
 
 
-class Progress:
-    """Shows the `history` of a training. `done` is the share that is done, 0 to 1."""
+def duration(seconds):
+    """A time as people say it: "40 s", "3 min 20 s", "2 h 5 min"."""
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
-    def __init__(self, history, show):
-        self.history = history
+
+class Progress:
+    """Shows the `history` of a training, from the share `done` (0 to 1) at which it starts or goes on.
+
+    A context manager: however the training ends, the last picture shows where.
+    """
+
+    def __init__(self, history, show, done=0.0):
+        self.history, self.done, self.first = history, done, done
         self.kind = "none" if not show else "notebook" if in_notebook() else "terminal"
-        self.last = self.start = time.monotonic()
-        self.redraws = 1.0  # seconds between two pictures
-        if self.kind == "terminal":
-            self.bar = tqdm(total=100, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}")
-            self.bar.set_description("training")
+        self.static = bool(os.environ.get("LM_STATIC"))  # one picture at the end, for pages that nobody watches
+        self.pause = 1.0  # seconds between two pictures
+        self.line = self.picture = self.bar = None
+
+    def __enter__(self):
+        self.start = self.last = time.monotonic()
+        if self.kind == "terminal" and not self.static:
+            form = "training: {percentage:3.0f}% {bar:30}{postfix}"  # tqdm begins the postfix with a comma
+            self.bar = tqdm(total=100, initial=round(100 * self.done), bar_format=form)
         elif self.kind == "notebook":
             from IPython.display import HTML, display
 
             self.line = display(HTML("<small>training starts</small>"), display_id=True)
-            self.picture = None
+        return self
+
+    def __exit__(self, *error):
+        self._draw(final=True)
+        if self.bar is not None:
+            self.bar.close()
 
     def due(self):
         """Is it time to show something? (So that the loss is read from the machine no more often than that.)"""
-        return self.kind != "none" and time.monotonic() - self.last > self.redraws
+        return self.kind != "none" and time.monotonic() - self.last > self.pause
 
-    def update(self, done, final=False):
-        """Show where the training stands."""
-        if self.kind == "none":
-            return
+    def update(self, done, draw=True):
+        """Show where the training stands; with draw=False only remember it for the last picture."""
+        self.done = done
+        if draw and not self.static:
+            self._draw()
+
+    def say(self, text):
+        """A sentence that stays."""
+        if self.bar is not None:
+            self.bar.clear()  # the bar comes back below the sentence
+        print(text)
+
+    def _draw(self, final=False):
+        began = time.monotonic()
+        if self.bar is not None:
+            self.bar.n = round(100 * self.done)
+            self.bar.set_postfix_str(self._sentence(final))
+        elif self.kind == "notebook":
+            self._show(final)
         self.last = time.monotonic()
-        text = self._sentence(done)
-        if self.kind == "terminal":
-            self.bar.n = round(100 * done)
-            self.bar.set_postfix_str(text)
-            if final:
-                self.bar.close()
-        else:
-            self._show(done, text, final)
+        self.pause = max(1.0, 20 * (self.last - began))  # so that drawing takes a twentieth of the time at most
 
-    def _sentence(self, done):
+    def _sentence(self, final):
+        from .. import plots
+
         h = self.history
         parts = [f"step {h.steps[-1]}" if h.steps else "step 0"]
         if h.train_loss:
-            parts.append(f"loss {plots.smooth(h.train_loss)[-1]:.3f}")
+            parts.append(f"loss {plots.smooth(h.train_loss[-RECENT:])[-1]:.3f}")
         if h.valid_loss:
             parts.append(f"validation {h.valid_loss[-1]:.3f}")
+        passed, gained = time.monotonic() - self.start, self.done - self.first
+        if final:
+            parts.append(duration(passed))
+        elif gained > 0:
+            parts.append(f"{duration(passed / gained * (1 - self.done))} left")
         return ", ".join(parts)
 
-    def _show(self, done, text, final):
+    def _show(self, final):
         from IPython.display import HTML, display
 
-        elapsed = time.monotonic() - self.start
-        left = "" if final or not done else f", about {elapsed / done * (1 - done):.0f} s left"
-        bar = "" if final else f'<progress value="{done:.3f}" max="1" aria-label="training"></progress> '
-        self.line.update(HTML(f"<small>{bar}{text}{left}</small>"))
-        if not self.history.steps or (os.environ.get("LM_STATIC") and not final):
+        from .. import plots
+
+        bar = f'<progress value="{self.done:.3f}" max="1" aria-label="training"></progress> ' * (not final)
+        self.line.update(HTML(f"<small>{bar}{self._sentence(final)}</small>"))
+        if not self.history.steps:
             return
         alt = plots.training_curve_alt(self.history)
         data, metadata = plots.picture_bundle(plots.png_of(plots.training_curve(self.history), 1), alt)
@@ -78,4 +113,3 @@ class Progress:
             self.picture = display(data, metadata=metadata, raw=True, display_id=True)
         else:
             self.picture.update(data, metadata=metadata, raw=True)
-        self.last = time.monotonic()

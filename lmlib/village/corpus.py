@@ -18,9 +18,7 @@ _FIRST_SEED = {"train": 0, "validation": 1_000_000, "test": 2_000_000}
 def seeds(split):
     """The seeds of the stories of a split."""
     if split not in SPLITS:
-        raise ValueError(
-            f"the village has the splits {', '.join(SPLITS)}; choose one of these, not {split!r}"
-        )
+        raise ValueError(f"the village has the splits {', '.join(SPLITS)}; choose one of these, not {split!r}")
     return range(_FIRST_SEED[split], _FIRST_SEED[split] + SPLITS[split])
 
 

@@ -63,9 +63,7 @@ def parse(template):
         else:
             items.append(Agreement(name, masculine, feminine))
     if position != len(template):
-        raise ValueError(
-            f"the sentence form {template!r} has a brace that does not fit at character {position}"
-        )
+        raise ValueError(f"the sentence form {template!r} has a brace that does not fit at character {position}")
     return tuple(items)
 
 
@@ -186,9 +184,7 @@ class Writer(Narrator):
 
     def __init__(self, forms, seed):
         super().__init__(forms)
-        self._uniform = random.Random(
-            seed
-        ).random  # the one function whose values every Python version shares
+        self._uniform = random.Random(seed).random  # the one function whose values every Python version shares
         self.texts = dict.fromkeys(LANGUAGES, "")
         self.spans = []  # per slot told: its name and, per language, where it stands in the text
         self.entropy = 0.0  # the sum of the entropies of the choices met on the way, in bits
@@ -204,9 +200,7 @@ class Writer(Narrator):
     def _decide(self, options, probabilities):
         self.entropy -= sum(p * math.log2(p) for p in probabilities)
         self.entropy += sum(
-            p * law.entropy
-            for o, p in zip(options, probabilities, strict=True)
-            for law in _open_slots(o).values()
+            p * law.entropy for o, p in zip(options, probabilities, strict=True) for law in _open_slots(o).values()
         )
         i = self._draw(probabilities)
         option, p = options[i], probabilities[i]

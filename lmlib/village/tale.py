@@ -13,9 +13,7 @@ from .grammar import Option, one_of, zipf
 
 NO_HOMES = ("market", "station", "library", "barn", "tower", "inn")
 HOMES = tuple(p for p in w.PLACES if p.en not in NO_HOMES)
-ITEMS = tuple(
-    (w.Item(t, c), 1 / (i + 3) / (k + 2)) for i, t in enumerate(w.THINGS) for k, c in enumerate(w.COLOURS)
-)
+ITEMS = tuple((w.Item(t, c), 1 / (i + 3) / (k + 2)) for i, t in enumerate(w.THINGS) for k, c in enumerate(w.COLOURS))
 
 # The laws that never change: what is common in the village and what is rare.
 WEATHER, EVENTS, TRAITS, PETS = zipf(w.WEATHER), zipf(w.EVENTS), zipf(w.TRAITS), zipf(w.PETS)
@@ -190,9 +188,7 @@ class Tale:
             self.option(0.7 * weight, "live_ask", then=meet, once=True, **free),
         ]
         for friend in self.people[-1:]:
-            options.append(
-                self.option(1.5 * weight, "live_friend", then=meet, once=True, friend=friend, **free)
-            )
+            options.append(self.option(1.5 * weight, "live_friend", then=meet, once=True, friend=friend, **free))
             options.append(self.option(weight, "live_neighbour", then=meet, once=True, friend=friend, **free))
         return options
 
@@ -253,18 +249,14 @@ class Tale:
                 if b.holder is person and b.owner is person:
                     options.append(Option(share, "go_with", {"who": person, "item": b.item, **slots}, begin))
             if self.event:
-                options.append(
-                    Option(0.7 * share, "wait", {"who": person, "event": self.event, **slots}, begin)
-                )
+                options.append(Option(0.7 * share, "wait", {"who": person, "event": self.event, **slots}, begin))
             for pet in self.pets:
                 if pet.owner is person and self.scene:
 
                     def chase(values, begin=begin, pet=pet):
                         begin(values, pet=pet)
 
-                    options.append(
-                        Option(1.2 * share, "chase", {"who": person, "name": pet.name, **slots}, chase)
-                    )
+                    options.append(Option(1.2 * share, "chase", {"who": person, "name": pet.name, **slots}, chase))
         return options
 
     def happenings(self):
@@ -327,9 +319,7 @@ class Tale:
         if self.stranger and self.scene == self.stranger_scene:
             options.append(self.option(5, "stranger_bye", once=True, who=self.hero, stranger=self.stranger))
         elif self.stranger:
-            options.append(
-                self.option(2, "stranger_think", self.hero, once=True, who=who, stranger=self.stranger)
-            )
+            options.append(self.option(2, "stranger_think", self.hero, once=True, who=who, stranger=self.stranger))
         return options
 
     # --- things change hands ---
@@ -354,9 +344,7 @@ class Tale:
                 for t in self.things:
                     if t.holder is other and t.owner is other:
                         options.append(
-                            self.option(
-                                0.5, "swap", then=trade, who=hero, other=other, mine=b.item, yours=t.item
-                            )
+                            self.option(0.5, "swap", then=trade, who=hero, other=other, mine=b.item, yours=t.item)
                         )
             if other and b.holder is other and b.owner is other:
 
@@ -368,9 +356,7 @@ class Tale:
                     self.grateful = (hero, other)
                     self.owe("give_back", (hero, other), bring_back, who=hero, item=b.item, owner=other)
 
-                options.append(
-                    self.option(1.5, "lend", hero, lend, who=w.Pronoun(hero), other=other, item=b.item)
-                )
+                options.append(self.option(1.5, "lend", hero, lend, who=w.Pronoun(hero), other=other, item=b.item))
         return options
 
     def discoveries(self, b, who):
@@ -447,9 +433,7 @@ class Tale:
             self.owe("open_door", (hero,), who=hero, secret=values["secret"], door=DOORS)
 
         options += [
-            self.option(
-                1.2, "promise", then=promise, once=True, who=hero, other=other, n=NUMBERS, food=FOODS
-            ),
+            self.option(1.2, "promise", then=promise, once=True, who=hero, other=other, n=NUMBERS, food=FOODS),
             self.option(0.8, "secret", then=tell_secret, once=True, other=other, secret=SECRETS),
             self.option(0.4, "habit", once=True, other=other, day=DAYS, habit=HABITS),
             self.option(0.4, "forecast", once=True, other=other, sky=SKIES),
@@ -514,9 +498,7 @@ class Tale:
             options.append(self.option(1.5, "pet_sound", once=True, name=pet.name, pet=pet.kind))
         if other:
             options.append(self.option(0.3, "laugh", once=True, who=who, other=other))
-            options.append(
-                self.option(0.5, "buy", hero, once=True, who=who, other=other, n=NUMBERS, food=FOODS)
-            )
+            options.append(self.option(0.5, "buy", hero, once=True, who=who, other=other, n=NUMBERS, food=FOODS))
         return options
 
     # --- how it ends ---
@@ -528,8 +510,7 @@ class Tale:
 
         places = zipf([p for p in w.PLACES if p is not self.place], 4)
         return [
-            Option(p * weight, form, {"place": places}, gather)
-            for form, p in (("evening", 1), ("moonrise", 0.7))
+            Option(p * weight, form, {"place": places}, gather) for form, p in (("evening", 1), ("moonrise", 0.7))
         ]
 
     def settle_debts(self):
@@ -555,9 +536,7 @@ class Tale:
 
             if b.holder:
                 knowing = one_of([p for p in self.people if p is not b.holder])
-                options.append(
-                    self.option(weight, "who_has", then=ask, item=b.item, holder=b.holder, other=knowing)
-                )
+                options.append(self.option(weight, "who_has", then=ask, item=b.item, holder=b.holder, other=knowing))
             elif b.spot:
                 slots = {"item": b.item, "place": b.place, "spot": b.spot, "other": b.owner}
                 options.append(self.option(weight, "where_hidden", then=ask, **slots))

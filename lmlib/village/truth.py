@@ -43,9 +43,7 @@ def story_bits(text, lang="en"):
     try:
         return _read(text, lang).bits
     except EndOfText:
-        raise ValueError(
-            "the story stops before its end; give the whole story, without its end mark"
-        ) from None
+        raise ValueError("the story stops before its end; give the whole story, without its end mark") from None
 
 
 def next_character_probabilities(prefix, lang="en"):
@@ -82,9 +80,7 @@ def reads_until(text, lang="en"):
         return len(text)
     except ValueError:
         good, bad = reader.position, len(text)
-        while (
-            bad - good > 1
-        ):  # whatever begins a story has prefixes that begin one too, so halving finds the place
+        while bad - good > 1:  # whatever begins a story has prefixes that begin one too, so halving finds the place
             middle = (good + bad) // 2
             try:
                 Tale(Reader(FORMS, text[:middle], lang)).tell()

@@ -205,9 +205,7 @@ class Counted:
             )
         if variant == "the":
             return le(self.fr, self.fr_feminine)
-        return {"": self.fr, "pl": self.fr_plural, "a": f"{'une' if self.fr_feminine else 'un'} {self.fr}"}[
-            variant
-        ]
+        return {"": self.fr, "pl": self.fr_plural, "a": f"{'une' if self.fr_feminine else 'un'} {self.fr}"}[variant]
 
     def feminine(self, lang):
         return self.fr_feminine

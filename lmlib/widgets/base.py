@@ -94,6 +94,4 @@ class Guard(anywidget.AnyWidget):
 
 def picture(png=b"", width=792):
     """An image widget that is never blown up beyond its own pixels."""
-    return ipywidgets.Image(
-        value=png, format="png", layout=ipywidgets.Layout(width=f"{width}px", max_width="100%")
-    )
+    return ipywidgets.Image(value=png, format="png", layout=ipywidgets.Layout(width=f"{width}px", max_width="100%"))

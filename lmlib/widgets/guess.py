@@ -30,9 +30,7 @@ def guess_bits(guess, sure, actual, n_characters):
         return math.log2(n_characters)
     p = SURE.get(sure, sure)
     if not isinstance(p, int | float) or not 0 < p < 1:
-        raise ValueError(
-            f"How sure must be one of {list(SURE)} or a probability between 0 and 1, not {sure!r}."
-        )
+        raise ValueError(f"How sure must be one of {list(SURE)} or a probability between 0 and 1, not {sure!r}.")
     return -math.log2(p if guess == actual else (1 - p) / (n_characters - 1))
 
 
@@ -94,14 +92,10 @@ class GuessGame(View):
             so_far, actual = self.text[:position], self.text[position]
             model = self.model_probabilities(so_far)
             if not model.get(actual, 0) > 0:
-                raise ValueError(
-                    f"The model gives {actual!r} no probability: choose a text in its characters."
-                )
+                raise ValueError(f"The model gives {actual!r} no probability: choose a text in its characters.")
             truth = self.true_probabilities and self.true_probabilities(so_far).get(actual, 0)
             if truth == 0:
-                raise ValueError(
-                    f"The truth excludes {actual!r} here: take the text from the world it describes."
-                )
+                raise ValueError(f"The truth excludes {actual!r} here: take the text from the world it describes.")
             self._known[position] = model, truth
         return self._known[position]
 
@@ -109,9 +103,7 @@ class GuessGame(View):
         """Score one guess. Raises ValueError, and counts nothing, where the model does not know the guess."""
         model, truth = self.at(position)
         if guess not in model:
-            raise ValueError(
-                f"{plots.spoken(guess)} is none of the {len(model)} characters in use: choose another."
-            )
+            raise ValueError(f"{plots.spoken(guess)} is none of the {len(model)} characters in use: choose another.")
         actual = self.text[position]
         you = guess_bits(guess, sure, actual, len(model))
         floor = None if truth is None else -math.log2(truth)
@@ -188,9 +180,7 @@ def draw_score(context, score, last=36):
     ax.set_xlabel(f"what came after '{so_far}'  (✓ guessed, ✗ not)", loc="left")
     names = [("▨ you", "alternative"), ("■ model", "model")] + [("– floor", "floor")] * bool(known)
     for i, (name, role) in enumerate(names):
-        ax.text(
-            0.01 + 0.13 * i, 0.97, name, transform=ax.transAxes, color=colour[role], weight="bold", va="top"
-        )
+        ax.text(0.01 + 0.13 * i, 0.97, name, transform=ax.transAxes, color=colour[role], weight="bold", va="top")
     return fig
 
 

@@ -111,9 +111,7 @@ class Sampler(View):
         """The distribution, and under it the text that the model writes."""
         height = self._height()
         tokens, p, _ = self.compute()
-        likeliest = (
-            f"{plots.spoken(tokens[0])} is likeliest: {p[0]:.2f} at temperature {self.temperature:.1f}"
-        )
+        likeliest = f"{plots.spoken(tokens[0])} is likeliest: {p[0]:.2f} at temperature {self.temperature:.1f}"
         title = f"After '{_end(self.prompt)}', {likeliest}"
         fig, (bars, text) = plots.figure(
             2, 1, title=title, height=height + 1.2, gridspec_kw={"height_ratios": [height, 0.9]}

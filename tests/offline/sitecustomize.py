@@ -23,9 +23,7 @@ def is_local(host):
 def guard(event, arguments):
     """Raise OSError, as an unplugged cable would, when a socket is about to leave this machine."""
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
-        address = arguments[
-            1
-        ]  # (host, port, ...) for the internet; text or bytes for a socket within the machine
+        address = arguments[1]  # (host, port, ...) for the internet; text or bytes for a socket within the machine
         host = address[0] if isinstance(address, tuple) else None
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         host = arguments[0]
