@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 # -- no network, no downloads of yesterday ------------------------------------------------------------------
 
 OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
@@ -162,3 +164,29 @@ def pytest_collectstart(collector):
     if hasattr(collector, "sanitize_patterns"):  # a notebook
         collector.skip_compare += SKIP
         collector.sanitize_patterns.update(SANITIZE)
+
+
+# -- how good are the checks of the exercises? --------------------------------------------------------------
+
+TALLY = pytest.StashKey[dict]()
+
+
+@pytest.fixture
+def tally(request):
+    """Counts of right and wrong answers that the tests gave to the checks, summed up at the end."""
+    empty = {"right": 0, "passed": 0, "wrong": 0, "caught": 0, "named": 0, "survivors": []}
+    return request.config.stash.setdefault(TALLY, empty)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    counts = config.stash.get(TALLY, None)
+    if not counts or not counts["wrong"]:
+        return
+    terminalreporter.section("checks of the exercises")
+    terminalreporter.line(
+        f"{counts['wrong']} wrong answers were given to the checks, {counts['caught']} were caught "
+        f"({counts['caught'] / counts['wrong']:.1%}), {counts['named']} of them misconceptions called by name; "
+        f"{counts['right']} right answers, {counts['passed']} passed."
+    )
+    for survivor in counts["survivors"]:
+        terminalreporter.line(f"  not caught (mostly right answers in disguise): {survivor}")
