@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from lmlib import village
 from lmlib.text import END, BPETokenizer, load_tokenizer
 from lmlib.text.bpe import BYTE_ORDER, GLYPHS, WORD, from_glyphs, learn_merges, to_glyphs
 
@@ -124,6 +125,15 @@ def test_trained_on_real_texts_it_equals_the_library(name):
     ids = ours.encode(text)
     assert ids == theirs.encode(text).ids
     assert ours.decode(ids) == text
+
+
+@pytest.mark.parametrize("lang", village.LANGUAGES)
+def test_trained_on_the_village_it_equals_the_library(lang):
+    train, test = village.load_stories("train", lang)[:500], village.load_stories("test", lang)
+    ours, theirs = BPETokenizer.train(train, 1500), library(train, 1500)
+    assert_same_vocabulary(ours, theirs)
+    for story in test:
+        assert ours.encode(story) == theirs.encode(story).ids
 
 
 def test_the_glyphs_are_the_librarys():
