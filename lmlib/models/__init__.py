@@ -9,8 +9,14 @@ def build(config):
     Raises ValueError for an unknown model or unknown sizes.
     """
     from .gpt import GPT, GPTConfig
+    from .mlp import FeedForward, FeedForwardConfig
+    from .recurrent import RecurrentConfig, RecurrentLM
 
-    known = {"gpt": (GPT, GPTConfig)}
+    known = {
+        "gpt": (GPT, GPTConfig),
+        "feedforward": (FeedForward, FeedForwardConfig),
+        "recurrentlm": (RecurrentLM, RecurrentConfig),
+    }
     config = dict(config)
     name = config.pop("model", None)
     if name not in known:

@@ -1,12 +1,6 @@
 """The n-gram language model: count what followed the last n - 1 tokens, and trust a count by how often it was seen.
 
-Witten-Bell smoothing (Witten and Bell 1991, method C), in the recursive form of Chen and Goodman 1998,
-section 2.5, mixes the counts of a context c with the prediction p' of the next shorter context:
-
-    p(w | c) = (count(c w) + types(c) * p'(w)) / (count(c) + types(c))        (N.1)
-
-count(c w) is how often token w followed context c, count(c) how often anything did, and types(c) how many
-different tokens did: a context that was followed by many different tokens may well be followed by a new one.
+How a count becomes a probability, and what a shorter context adds, is told in `smoothing`.
 
 Counts could stand in a dictionary {context: Counter of next tokens}. Here they stand in sorted arrays, one a
 level, because NumPy then counts and looks up millions of tokens at once. Level n holds every n-gram that was
@@ -21,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SMOOTHINGS = ("witten-bell", "add-one")
+from .smoothing import SMOOTHINGS, best_lambdas, continuation_counts, discount, mix
+
 NEVER = -1  # the number of an n-gram that was not seen
 
 
@@ -33,6 +28,7 @@ class Level:
     counts: np.ndarray  # (n_grams,)
     totals: np.ndarray  # (n_contexts,) count(c)
     types: np.ndarray  # (n_contexts,) types(c)
+    share: float = 0.0  # lam (N.2) or D (N.4)
 
     @classmethod
     def count(cls, keys, n_contexts, vocab_size):
@@ -41,6 +37,11 @@ class Level:
         contexts = keys // vocab_size
         totals = np.bincount(contexts, counts, n_contexts)
         return cls(keys, counts, totals, np.bincount(contexts, minlength=n_contexts)), numbers
+
+    def recount(self, counts, vocab_size):
+        """Put other counts in the place of those of the text."""
+        self.counts = counts
+        self.totals = np.bincount(self.keys // vocab_size, counts, len(self.totals))
 
     def find(self, keys):
         """The number of each n-gram, or NEVER."""
@@ -53,34 +54,66 @@ class NGram:
     """A language model that sees `order` - 1 tokens; order 1 sees none, order 0 knows nothing (all alike).
 
     Every document is read on its own: it begins after the mark `end_id` and ends with it.
-    smoothing: "witten-bell" (N.1), or "add-one" (Laplace): one more of every token, and no shorter contexts.
-    Raises ValueError for an order below 0 and for another smoothing.
+    smoothing: "witten-bell", "add-one", "interpolation" or "kneser-ney", see `smoothing`.
+    lam: the share of the shorter context in "interpolation", the same at all levels, unless `fit` finds better
+        ones on held-out documents. At 0 nothing is smoothed.
+    discount: D of "kneser-ney" at all levels; by default each level's own, from its counts.
+    Raises ValueError for an order below 0, another smoothing, and for lam or discount outside of 0 to 1.
     """
 
-    def __init__(self, order, vocab_size, end_id, smoothing="witten-bell"):
+    def __init__(self, order, vocab_size, end_id, smoothing="witten-bell", lam=0.5, discount=None):
         if order < 0:
             raise ValueError(f"the order of an n-gram model is 0 or more, not {order}")
         if smoothing not in SMOOTHINGS:
-            raise ValueError(f"no smoothing is called {smoothing!r} here: choose {' or '.join(SMOOTHINGS)}")
+            raise ValueError(f"no smoothing is called {smoothing!r} here: choose one of {', '.join(SMOOTHINGS)}")
+        if not (0 <= lam <= 1 and 0 <= (discount or 0) <= 1):
+            raise ValueError(f"lam ({lam}) and discount ({discount}) are shares of 1: choose them between 0 and 1")
         self.order, self.vocab_size, self.end_id, self.smoothing = order, vocab_size, end_id, smoothing
+        self.lam, self.discount = lam, discount
         self.levels = []
 
-    def fit(self, documents):
+    def fit(self, documents, held_out=None):
         """Count the documents, each a list of ids; returns self. An earlier `fit` is forgotten.
 
+        held_out: other documents, on which "interpolation" finds the best lam of each level; the other smoothings
+            have no use for them.
         Raises ValueError without documents, and for an id that is not below vocab_size.
         """
         ids, age = self._row(documents)
         self.levels = []
         contexts, n_contexts = np.zeros(len(ids), int), 1  # before each token: at first only the empty context
+        shorter = None  # the number of the n-gram of the level below that ends at each place
         for n in range(1, self.order + 1):
             here = np.flatnonzero((age > 0) & (contexts != NEVER))
             keys = contexts[here] * self.vocab_size + ids[here]
             level, numbers = Level.count(keys, n_contexts, self.vocab_size)
+            ending = np.full(len(ids), NEVER)
+            ending[here] = numbers
+            if self.smoothing == "kneser-ney" and n > 1:
+                suffixes = np.empty(len(level.keys), int)
+                suffixes[numbers] = shorter[here]
+                openings = shorter[(age == n - 2) & (age > 0)]
+                below = self.levels[-1]
+                below.recount(continuation_counts(suffixes, openings, len(below.keys)), self.vocab_size)
             self.levels.append(level)
-            contexts = _move_on(n, ids, here, numbers)
+            contexts, shorter = _move_on(n, ids, ending), ending
             n_contexts = self.vocab_size if n == 1 else len(level.keys)
+        for level in self.levels:
+            level.share = self.lam if self.smoothing == "interpolation" else self.discount
+            if level.share is None:
+                level.share = discount(level.counts)
+        if held_out is not None and self.smoothing == "interpolation":
+            self._find_lambdas(held_out)
         return self
+
+    def _find_lambdas(self, documents):
+        ids, age = self._row(documents)
+        ml, seen = np.zeros((self.order, len(ids))), np.zeros((self.order, len(ids)), bool)
+        for n, (_, here, count, total, _) in enumerate(self._look_up(ids, age)):
+            seen[n, here] = total > 0
+            ml[n, here] = count / np.maximum(total, 1)
+        for level, lam in zip(self.levels, best_lambdas(ml[:, age > 0], seen[:, age > 0], 1 / self.vocab_size)):
+            level.share = lam
 
     def _row(self, documents):
         """All documents in one row, with marks: the ids, and how many tokens of its document precede each."""
@@ -95,27 +128,34 @@ class NGram:
             )
         return ids, np.concatenate([np.arange(len(m)) for m in marked])
 
-    def log_probabilities(self, documents):
-        """ln p of every token given its document so far, end marks included: one array for each document."""
-        ids, age = self._row(documents)
-        p = np.full(len(ids), 1 / self.vocab_size)
+    def _look_up(self, ids, age):
+        """For each level: itself, the places whose context was seen, and what was counted there."""
         contexts = np.zeros(len(ids), int)
         for n, level in enumerate(self.levels, start=1):
             here = np.flatnonzero((age > 0) & (contexts != NEVER))
             context = contexts[here]
             numbers = level.find(context * self.vocab_size + ids[here])
             count = np.where(numbers == NEVER, 0, np.append(level.counts, 0)[numbers])
-            p[here] = self._mix(n, count, level.totals[context], level.types[context], p[here])
-            contexts = _move_on(n, ids, here, numbers)
-        starts = np.flatnonzero(age == 0)
-        return [part[1:] for part in np.split(np.log(p), starts[1:])]
+            yield level, here, count, level.totals[context], level.types[context]
+            ending = np.full(len(ids), NEVER)
+            ending[here] = numbers
+            contexts = _move_on(n, ids, ending)
 
-    def _mix(self, n, count, total, types, p):
-        """One step from the prediction p of contexts of n - 2 tokens to that of n - 1 tokens."""
-        if self.smoothing == "witten-bell":
-            # A token may only ever have been seen as the last of its document: it has no followers, p stays.
-            return np.divide(count + types * p, total + types, out=np.array(p), where=total + types > 0)
-        return (count + 1) / (total + self.vocab_size) if n == self.order else p
+    def log_probabilities(self, documents):
+        """ln p of every token given its document so far, end marks included: one array for each document."""
+        ids, age = self._row(documents)
+        p = np.full(len(ids), 1 / self.vocab_size)
+        for level, here, count, total, types in self._look_up(ids, age):
+            p[here] = self._mix(level, count, total, types, p[here])
+        starts = np.flatnonzero(age == 0)
+        with np.errstate(divide="ignore"):  # without smoothing p can be 0
+            return [part[1:] for part in np.split(np.log(p), starts[1:])]
+
+    def _mix(self, level, count, total, types, p):
+        """One step from the prediction p of the level below to that of `level`."""
+        if self.smoothing == "add-one" and level is not self.levels[-1]:
+            return p  # no shorter contexts
+        return mix(self.smoothing, count, total, types, p, level.share, self.vocab_size)
 
     def next_probabilities(self, ids):
         """p of every token after `ids`, (vocab_size,). A document begins with `end_id`, so ids should too."""
@@ -127,7 +167,7 @@ class NGram:
             first, last = np.searchsorted(level.keys, [context * self.vocab_size, (context + 1) * self.vocab_size])
             count = np.zeros(self.vocab_size)
             count[level.keys[first:last] - context * self.vocab_size] = level.counts[first:last]
-            p = self._mix(n, count, level.totals[context], level.types[context], p)
+            p = self._mix(level, count, level.totals[context], level.types[context], p)
         return p
 
     def _number(self, context):
@@ -147,11 +187,9 @@ class NGram:
         return sum(len(level.keys) for level in self.levels)
 
 
-def _move_on(n, ids, here, numbers):
-    """The contexts of n tokens before each place, from the `numbers` of the n-grams that end at the places `here`.
+def _move_on(n, ids, ending):
+    """The contexts of n tokens before each place, from the numbers of the n-grams that are `ending` there.
 
     One token is numbered by its id, so that the mark at a document's start is a context like any other.
     """
-    ending = np.full(len(ids), NEVER)
-    ending[here] = numbers
     return np.roll(ids if n == 1 else ending, 1)

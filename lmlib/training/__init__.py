@@ -1,7 +1,7 @@
 """Training: batches, optimizers, schedule, checkpoints, and the one loop, `fit`, for every model."""
 
 from .checkpoint import SHIPPED, CheckpointError, load_checkpoint, load_shipped, save_checkpoint
-from .data import DocumentBatches, TokenBatches
+from .data import DocumentBatches, StreamBatches, TokenBatches
 from .history import History
 from .loop import TrainingError, fit, next_token_loss
 from .optim import Muon, make_optimizers
@@ -14,6 +14,7 @@ __all__ = [
     "DocumentBatches",
     "History",
     "Muon",
+    "StreamBatches",
     "TokenBatches",
     "TrainingError",
     "fit",

@@ -61,6 +61,51 @@ class TokenBatches:
             yield rest[:, :-1], rest[:, 1:]
 
 
+class StreamBatches:
+    """One long text in `batch_size` parts that are read side by side, `context` tokens at each step.
+
+    Each row of a batch goes on where the row of the step before ended, so a recurrent model can carry its state from
+    step to step (truncated backpropagation through time, Williams and Peng 1990). At the end all rows start anew.
+    Raises ValueError where a part is not longer than one token.
+    """
+
+    carries = True
+
+    def __init__(self, ids, context, batch_size=32, seed=0):
+        _check_sizes(context, batch_size)
+        length = (len(ids) - 1) // batch_size
+        if length < 1:
+            raise ValueError(
+                f"a text of {len(ids)} tokens cannot be read in {batch_size} parts: give a longer text or fewer parts"
+            )
+        ids = torch.as_tensor(ids)
+        self.inputs = ids[: length * batch_size].view(batch_size, length)
+        self.targets = ids[1 : length * batch_size + 1].view(batch_size, length)
+        self.context, self.batch_size = context, batch_size
+
+    @property
+    def steps_per_epoch(self):
+        return -(-self.inputs.size(1) // self.context)
+
+    @property
+    def tokens_per_batch(self):
+        return self.inputs.numel() / self.steps_per_epoch
+
+    def starts_anew(self, step):
+        """Does this step read the beginning of the rows, so that there is nothing to carry?"""
+        return step % self.steps_per_epoch == 0
+
+    def batch(self, step):
+        """The next tokens of each row: (batch_size, context), the last of an epoch shorter."""
+        start = step % self.steps_per_epoch * self.context
+        part = slice(start, start + self.context)
+        return self.inputs[:, part], self.targets[:, part]
+
+    def all_batches(self):
+        """One epoch in order."""
+        return map(self.batch, range(self.steps_per_epoch))
+
+
 class DocumentBatches:
     """Whole documents, each a list of ids, one a row: `[end] d o c` predicts `d o c [end]`.
 

@@ -20,6 +20,7 @@ from .checkpoint import (
 )
 from .data import IGNORE
 from .history import History
+from .memory import Memory
 from .optim import make_optimizers
 from .progress import Progress
 from .schedule import SCHEDULES
@@ -31,10 +32,14 @@ class TrainingError(RuntimeError):
     """The loss is no number any more; the message names the step and what to try."""
 
 
-def next_token_loss(model, batch):
-    """Mean surprise of the next token, in nats: batch is (inputs, targets), each (batch, time)."""
+def next_token_loss(model, batch, carried=None):
+    """Mean surprise of the next token, in nats: batch is (inputs, targets), each (batch, time).
+
+    carried: what the model remembers of the batches before, see `StreamBatches`.
+    """
     inputs, targets = batch
-    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
+    logits = model(inputs) if carried is None else model(inputs, carried)
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
 
 
 @torch.inference_mode()
@@ -43,10 +48,10 @@ def validation_loss(model, batches, loss):
     device, training = next(model.parameters()).device, model.training
     model.eval()
     try:
-        total, n = 0.0, 0
-        for batch in batches.all_batches():
+        total, n, memory = 0.0, 0, Memory(model, batches)
+        for step, batch in enumerate(batches.all_batches()):
             weight = int((batch[-1] != IGNORE).sum())
-            total += loss(model, _moved(batch, device)).item() * weight
+            total += loss(model, _moved(batch, device), *memory.before(step)).item() * weight
             n += weight
     finally:
         model.train(training)
@@ -79,7 +84,8 @@ def fit(
 
     train: an object with `batch(step)`; valid: one with `all_batches()` (see `data`).
     optimizer, lr, weight_decay: see `make_optimizers`; schedule: a name in `SCHEDULES`, or a function like those.
-    loss: function of model and batch (a tuple of tensors), returns the mean loss in nats.
+    loss: function of model and batch (a tuple of tensors), returns the mean loss in nats. With batches that go on
+        from one another (`StreamBatches`) it gets the model's memory of the earlier ones, too, and fit carries it.
     clip: the largest norm of all gradients together; None leaves them as they are.
     eval_every: steps between two validations (default: ten in a training).
     keep_best: at the end the model gets the weights with the least validation loss.
@@ -102,9 +108,10 @@ def fit(
     rate = schedule if callable(schedule) else SCHEDULES[schedule]
     optimizers = make_optimizers(model, optimizer, lr, weight_decay)
     parameters, device = list(model.parameters()), next(model.parameters()).device
+    memory = Memory(model, train)
     history, step, best = History(), 0, None
     if resume:
-        history, step, best = _resume(out, model, optimizers)
+        history, step, best = _resume(out, model, optimizers, memory)
         if not keep_best or valid is None:
             best = None
     if out is not None:
@@ -157,7 +164,7 @@ def fit(
             best = safe
         if out is not None:
             try:
-                _save(out, model, optimizers, history, step, best, tokenizer, facts)
+                _save(out, model, optimizers, memory, history, step, best, tokenizer, facts)
                 unsaved = None
             except CheckpointError as problem:  # a full disk is no reason to lose what is in memory: go on
                 if unsaved is None:
@@ -180,10 +187,11 @@ def fit(
                     _seed_dropout(seed, step, device)
                     batch = _moved(train.batch(step), device)
                     model.zero_grad(set_to_none=True)
-                    value = loss(model, batch)
+                    value = loss(model, batch, *memory.before(step))
                     value.backward()
                     size = torch.nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip)
                     with whole_step():
+                        memory.after()
                         for o in optimizers:
                             o.step()
                         losses.append(torch.stack((value.detach().float(), size.float())))
@@ -251,13 +259,15 @@ def _names(optimizers):
     return [type(o).__name__ for o in optimizers]
 
 
-def _save(out, model, optimizers, history, step, best, tokenizer, facts):
+def _save(out, model, optimizers, memory, history, step, best, tokenizer, facts):
     """The best weights for use; the latest weights and the optimizers' memory to go on from."""
     save_checkpoint(
         out,
         model,
         tokenizer,
-        resume=pack_optimizers(optimizers) | {f"model.{name}": value for name, value in _copy(model).items()},
+        resume=pack_optimizers(optimizers)
+        | {f"model.{name}": value for name, value in _copy(model).items()}
+        | memory.pack(),
         weights=best,
         step=step,
         weights_step=step if best is None else history.best_step,
@@ -267,8 +277,8 @@ def _save(out, model, optimizers, history, step, best, tokenizer, facts):
     )
 
 
-def _resume(out, model, optimizers):
-    """The history, the step and the best weights (or None) of the training in `out`; fills the model."""
+def _resume(out, model, optimizers, memory):
+    """The history, the step and the best weights (or None) of the training in `out`; fills model and memory."""
     state = read_state(out)
     if "resume" not in state["files"]:
         raise CheckpointError(f"the checkpoint in {out} is a finished model without a training to resume")
@@ -281,6 +291,7 @@ def _resume(out, model, optimizers):
     packed = read_tensors(out, state, "resume")
     fill(model, {k.removeprefix("model."): v for k, v in packed.items() if k.startswith("model.")}, out)
     unpack_optimizers(optimizers, packed)
+    memory.unpack(packed)
     history = History(**state["history"] | {"interrupted": False})
     # The weights for use are the best ones, unless there was no validation, or nobody wanted the best.
     are_best = history.best_step is not None and state.get("weights_step", history.best_step) == history.best_step
