@@ -1,6 +1,7 @@
 """The engine: what it says to right, wrong, endless, crashing and noisy answers."""
 
 import threading
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -288,3 +289,18 @@ def test_a_sleep_is_ended_too():
     began = time.monotonic()
     assert call(time.sleep, (30,), 0.2, Shortened(10)).timed_out
     assert time.monotonic() - began < 25
+
+
+def test_warnings_of_an_answer_are_shown_once_with_what_it_printed(capsys):
+    def logs(x):
+        for _ in range(1000):
+            np.log(np.zeros(1))
+        return x
+
+    output = Shortened(600)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing comes out of the call
+        outcome = call(logs, (1,), 5, output)
+    assert outcome.value == 1
+    assert str(output) == "RuntimeWarning: divide by zero encountered in log\n"
+    assert capsys.readouterr().err == ""

@@ -188,6 +188,14 @@ def test_lambdas_of_contexts_that_are_not_in_held_out_text_stay():
     assert all(0 < level.share < 1 for level in model.levels)
 
 
+def test_lambdas_stay_finite_where_nothing_needs_smoothing():
+    documents = [[1, 2, 3, 4]] * 3
+    model = NGram(5, 6, END, "interpolation").fit(documents, held_out=documents)
+    assert model.levels[1].share == 0.001  # pairs say all; what is handed to them by longer contexts is as good
+    assert np.exp(model.log_probabilities(documents)[0]) == pytest.approx([1] * 5, abs=0.001)
+    assert np.isfinite(model.log_probabilities([[5, 5, 1]])[0]).all()
+
+
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_probabilities_sum_to_one_and_are_never_zero(smoothing):
     model = NGram(4, 6, END, smoothing).fit(random_documents(3))

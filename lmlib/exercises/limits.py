@@ -7,6 +7,7 @@ import linecache
 import signal
 import threading
 import time
+import warnings
 from dataclasses import dataclass
 
 
@@ -56,7 +57,7 @@ def call(function, arguments, seconds, output):
     """
     began = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(output), time_limit(seconds):
+        with contextlib.redirect_stdout(output), warnings_to(output), time_limit(seconds):
             outcome = Outcome(value=function(*arguments))
     except TimeUp:
         outcome = Outcome(timed_out=True)
@@ -66,6 +67,19 @@ def call(function, arguments, seconds, output):
         outcome = Outcome(error=error, line=_line_of(error, function))
     outcome.seconds = time.perf_counter() - began
     return outcome
+
+
+@contextlib.contextmanager
+def warnings_to(output):
+    """Warnings in the block (NumPy's "divide by zero") become part of what the answer printed, each once."""
+    said = []
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("default")  # once a place: a loop may warn a million times
+            yield
+    finally:
+        for text in dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in said):
+            output.write(f"{text}\n")
 
 
 def _line_of(error, function):

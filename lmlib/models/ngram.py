@@ -91,8 +91,8 @@ class NGram:
             ending[here] = numbers
             if self.smoothing == "kneser-ney" and n > 1:
                 suffixes = np.empty(len(level.keys), int)
-                suffixes[numbers] = shorter[here]
-                openings = shorter[(age == n - 2) & (age > 0)]
+                suffixes[numbers] = shorter[here]  # each n-gram without its first token
+                openings = shorter[(age == n - 2) & (age > 0)]  # those of n - 1 tokens whose first is a start mark
                 below = self.levels[-1]
                 below.recount(continuation_counts(suffixes, openings, len(below.keys)), self.vocab_size)
             self.levels.append(level)
@@ -107,6 +107,7 @@ class NGram:
         return self
 
     def _find_lambdas(self, documents):
+        """Every level's lam, from what the levels say about documents that were not counted."""
         ids, age = self._row(documents)
         ml, seen = np.zeros((self.order, len(ids))), np.zeros((self.order, len(ids)), bool)
         for n, (_, here, count, total, _) in enumerate(self._look_up(ids, age)):

@@ -59,7 +59,8 @@ def best_lambdas(ml, seen, uniform, steps=100):
             if seen[n].any():
                 lams[n] = handed_on[seen[n]].sum() / arrived[seen[n]].sum()
             arrived = handed_on
-    return lams.clip(0.001, 0.999)  # at 0 a token that was never seen would be impossible
+        lams = lams.clip(0.001, 0.999)  # at 0 a token that was never seen would be impossible
+    return lams
 
 
 def continuation_counts(suffixes, openings, n_grams):

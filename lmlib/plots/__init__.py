@@ -24,6 +24,7 @@ from .style import (
     setup,
     show,
     spoken,
+    text_width,
     visible,
     wrap,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "spoken",
     "surprise_strip",
     "surprise_strip_alt",
+    "text_width",
     "training_curve",
     "training_curve_alt",
     "visible",

@@ -10,7 +10,7 @@ from importlib import resources
 
 import matplotlib as mpl
 from matplotlib import font_manager
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
@@ -165,21 +165,18 @@ def wrap(text, points, size, weight="normal"):
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and _width(longer, size, weight) > points:
+        if lines[-1] and text_width(longer, size, weight) > points:
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
 
 
-def _width(text, size, weight):
-    """Width in points; a Chinese character is as wide as it is high, the others are measured."""
+def text_width(text, size, weight="normal"):
+    """How wide `text` stands in a figure, in points; each character in the first font that has it."""
     properties = font_manager.FontProperties(size=size, weight=weight)
-    font = font_manager.get_font(font_manager.findfont(properties))
-    font.set_size(size, 72)
-    narrow = "".join(c for c in text if ord(c) < 0x2E80)
-    font.set_text(narrow, 0.0)
-    return font.get_width_height()[0] / 64 + size * (len(text) - len(narrow))
+    # at 72 dots per inch a dot is a point
+    return RendererAgg(1, 1, 72).get_text_width_height_descent(text, properties, ismath=False)[0]
 
 
 NAMES = {" ": "␣", "\n": "↵", "\t": "⇥"}

@@ -5,7 +5,9 @@ also say what it shows (`alt()`) and draw it (`static()`): that is what a page w
 and with `LM_STATIC=1` in the environment it is all.
 """
 
+from .chips import TokenChips
+from .embedding_map import EmbeddingMap
 from .guess import GuessGame
 from .sampler import Sampler
 
-__all__ = ["GuessGame", "Sampler"]
+__all__ = ["EmbeddingMap", "GuessGame", "Sampler", "TokenChips"]
