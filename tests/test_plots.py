@@ -222,12 +222,12 @@ def writing(fig):
 
 
 def test_scoreboard_splits_each_bar_at_the_floor_and_sorts():
-    fig = plots.scoreboard(ROWS, 0.97, uniform=5.9)
+    fig = plots.scoreboard(ROWS, 0.97, uniform=4.5)
     ax = fig.axes[0]
     ends = [p.get_x() + p.get_width() for p in ax.patches[1::2]]
-    assert ends == pytest.approx([5.9, 4.21, 1.62, 1.25, 1.09])
+    assert ends == pytest.approx([4.5, 4.21, 1.62, 1.25, 1.09])
     assert [p.get_width() for p in ax.patches[0::2]] == pytest.approx([0.97] * 5)
-    assert "GPT" in fig._suptitle.get_text() and "0.12" in fig._suptitle.get_text()
+    assert "GPT" in fig._suptitle.get_text() and "0.120" in fig._suptitle.get_text()
 
 
 def test_scoreboard_cuts_a_bar_that_would_dwarf_the_others_but_prints_its_number():
@@ -236,11 +236,19 @@ def test_scoreboard_cuts_a_bar_that_would_dwarf_the_others_but_prints_its_number
     assert "9.00" in [t.get_text() for t in ax.texts]
 
 
+def test_scoreboard_cuts_all_bars_beside_which_good_models_would_look_alike():
+    rows = [{"model": str(bits), "bits": bits} for bits in (5.98, 4.45, 3.23, 0.85, 0.43, 0.37, 0.31, 0.29, 0.23)]
+    ax = plots.scoreboard(rows, 0.16).axes[0]
+    ends = [p.get_x() + p.get_width() for p in ax.patches[1::2]]
+    assert ends == pytest.approx([1.35 * 0.85] * 3 + [0.85, 0.43, 0.37, 0.31, 0.29, 0.23])
+    assert [t.get_text() for t in ax.texts if t.get_weight() == "bold"][:4] == ["5.98", "4.45", "3.23", "0.850"]
+
+
 def test_scoreboard_alt_lists_all_models_and_the_floor():
     alt = plots.scoreboard_alt(ROWS, 0.97, uniform=5.9)
     assert alt == (
         "Bits per character, from worst to best: knowing nothing 5.90, unigram 4.21, "
-        "a feed-forward window 1.62, LSTM 1.25, GPT 1.09; the floor is 0.97."
+        "a feed-forward window 1.62, LSTM 1.25, GPT 1.09; the floor is 0.970."
     )
     with pytest.raises(ValueError, match="at least one row"):
         plots.scoreboard([], 0.97)

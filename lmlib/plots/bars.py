@@ -13,12 +13,12 @@ def scoreboard(rows, floor, *, uniform=None, highlight=None, title=None):
     floor: entropy of the text in bits per character, the least that any model can reach on average.
     uniform: bits per character of knowing nothing, log2 of the number of characters; one more bar.
     highlight: name of the model that the lesson is about.
-    A bar more than twice as long as the next is cut open; the number at its end is the true one.
+    Bars more than three times as long as the middle one are cut open, or the good models would all look alike; the
+    number at a bar's end is the true one.
     Raises ValueError without rows.
     """
     rows = _sorted_rows(rows, uniform)
-    longest, second = rows[0]["bits"], rows[min(1, len(rows) - 1)]["bits"]
-    limit = longest if longest <= 2 * second else 1.35 * second
+    limit = _limit([row["bits"] for row in rows])
     fig, ax = figure(title=title or scoreboard_title(rows, floor), height=1.35 + 0.36 * len(rows))
     for y, row in enumerate(rows):
         end, spread = row["bits"], row.get("spread") or 0
@@ -33,20 +33,31 @@ def scoreboard(rows, floor, *, uniform=None, highlight=None, title=None):
             for x in (0.94 * limit, 0.957 * limit):  # two slanting cuts say that the bar goes on
                 cut = [x, x + 0.012 * limit], [y + 0.4, y - 0.4]
                 ax.plot(*cut, color=COLOUR["paper"], linewidth=2, linestyle="-")
-        beside(ax, f"{row['bits']:.2f}", end + spread, y, weight="bold", color=COLOUR["ink"])
+        beside(ax, _digits(row["bits"]), end + spread, y, weight="bold", color=COLOUR["ink"])
         beside(ax, row.get("note") or "", end + spread, y, away=42, size=9)
     names = ax.set_yticks(range(len(rows)), [row["model"] for row in rows])
     for tick, row in zip(names, rows, strict=True):
         marked = row["model"] == highlight
         tick.label1.set(color=COLOUR["focus" if marked else "ink"], weight="bold" if marked else "normal")
     ax.axvline(floor, color=COLOUR["floor"], linewidth=2, linestyle="-")
-    text = f"floor {floor:.2f}: the text's own chance"
+    text = f"floor {_digits(floor)}: the text's own chance"
     beside(ax, text, floor, -0.62, color=COLOUR["floor"], weight="bold", size=10)
     ax.set_ylim(len(rows) - 0.45, -0.95)
     ax.set_xlim(0, limit * (1.3 if any(row.get("note") for row in rows) else 1.12))
     ax.set_xlabel("bits per character (less is better)")
     bare(ax)
     return fig
+
+
+def _limit(lengths):
+    """Where the longest bars are cut; lengths: from long to short."""
+    whole = [length for length in lengths if length <= 3 * lengths[len(lengths) // 2]]
+    return lengths[0] if len(whole) == len(lengths) else 1.35 * whole[0]
+
+
+def _digits(bits):
+    """Good models differ in the third digit."""
+    return f"{bits:.2f}" if bits >= 1 else f"{bits:.3f}"
 
 
 def _sorted_rows(rows, uniform):
@@ -61,14 +72,14 @@ def _sorted_rows(rows, uniform):
 def scoreboard_title(rows, floor):
     """The finding: who is best, and how far from the floor."""
     best = min(rows, key=lambda row: row["bits"])
-    return f"{best['model']} comes closest: {best['bits'] - floor:.2f} bits per character above the floor"
+    return f"{best['model']} comes closest: {_digits(best['bits'] - floor)} bits per character above the floor"
 
 
 def scoreboard_alt(rows, floor, *, uniform=None):
     """One sentence: every model's bits per character from worst to best, and the floor."""
     rows = _sorted_rows(rows, uniform)
-    listed = ", ".join(f"{row['model']} {row['bits']:.2f}" for row in rows)
-    return f"Bits per character, from worst to best: {listed}; the floor is {floor:.2f}."
+    listed = ", ".join(f"{row['model']} {_digits(row['bits'])}" for row in rows)
+    return f"Bits per character, from worst to best: {listed}; the floor is {_digits(floor)}."
 
 
 def distribution(tokens, probabilities, *, truth=None, chosen=None, top=10, title=None):

@@ -149,9 +149,13 @@ class DocumentBatches:
             self._shuffled = (epoch, [batches[i].tolist() for i in order])
         return self._shuffled[1]
 
+    @property
+    def steps_per_epoch(self):
+        return -(-len(self.rows) // self.batch_size)
+
     def batch(self, step):
         """`batch_size` documents of like length, drawn from all; every epoch uses each document once."""
-        epoch, place = divmod(step, -(-len(self.rows) // self.batch_size))
+        epoch, place = divmod(step, self.steps_per_epoch)
         return self._padded([self.rows[i] for i in self._epoch(epoch)[place]])
 
     def all_batches(self):
