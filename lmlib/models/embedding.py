@@ -10,6 +10,7 @@ Embedding(vectors, list(vocabulary)).nearest("cat")
 import difflib
 import json
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -82,9 +83,21 @@ def svd_vectors(matrix, dim, power=0.5):
 # -- learning ------------------------------------------------------------------------------------------------
 
 BLOCK = 128  # centre words learnt from at once
-NOISE_WORDS = 256  # noise words drawn for each block
+NOISE_WORDS = 128  # noise words drawn for each block
 
 
+@contextmanager
+def _one_thread():
+    """A block is too small to be shared out: on a busy machine two threads wait for each other ten times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@_one_thread()
 def train_skipgram(
     documents_ids,
     vocab_size,
@@ -105,15 +118,17 @@ def train_skipgram(
         loss = -log sigmoid(v_w . u_c) - negatives * mean over n of log sigmoid(-v_w . u_n)        in nats
 
     where v is a row of W_in and u one of W_out. n is drawn in proportion to count^0.75. As in word2vec, each centre
-    has a window of its own, drawn from 1 ... `window`, a word of frequency f is kept with probability
-    sqrt(subsample / f) + subsample / f, and the step `lr` falls in a straight line to almost nothing.
-    What differs: word2vec learns pair by pair; here all pairs of a block of text share their noise words, so that
-    one product of matrices holds every score of the block.
+    has a window of its own, drawn from 1 ... `window`, and a word of frequency f is kept with probability
+    sqrt(subsample / f) + subsample / f (None: all are kept). Two things differ. word2vec learns pair by pair; here
+    all pairs of a block of text share their noise words, so that one product of matrices holds every score of the
+    block. And its step falls in a straight line; ours is Adagrad's.
 
     documents_ids: one list or array of ids for each document. progress: show a bar. on_epoch: called after each
     epoch with (epoch, mean loss of a pair, W_in so far). Raises ValueError where no two words are near each other,
     and FloatingPointError where `lr` is so large that the vectors overflow.
     """
+    if max(map(len, documents_ids), default=0) < 2:
+        raise ValueError("No two words are near each other: give documents of two words or more.")
     ids, document = _flat(documents_ids)
     counts = np.bincount(ids, minlength=vocab_size)
     noise = counts**0.75 / (counts**0.75).sum()
@@ -155,6 +170,8 @@ def train_skipgram(
                 total += float((F.softplus(-scores[:, : len(o)]) * near).sum())
                 total += float((F.softplus(scores[:, len(o) :]) * weight).sum())
                 n_pairs += int(near.sum())
+        if not torch.isfinite(w_in).all():
+            raise FloatingPointError(f"The vectors overflowed in epoch {epoch + 1}: take a smaller lr than {lr}.")
         if on_epoch is not None:
             on_epoch(epoch, total / max(n_pairs, 1), w_in.numpy().copy())
     return w_in.numpy(), w_out.numpy()

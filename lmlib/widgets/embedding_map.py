@@ -554,8 +554,9 @@ class MapPanel(W.VBox):
             )
             for kind in view.groups
         ]
+        epochs = [(str(epoch), epoch) for epoch in view.vectors]  # a single one, without a history, is None
         self.epoch = W.SelectionSlider(
-            options=list(view.vectors), value=view.epoch, description="Epoch",
+            options=epochs, index=list(view.vectors).index(view.epoch), description="Epoch",
             layout=W.Layout(width="100%", max_width="792px"), style={"description_width": "5em"},
         )  # fmt: skip
         self.dimensions = W.ToggleButtons(options=[("2-D", 2), ("3-D", 3)], style={"button_width": "auto"})
