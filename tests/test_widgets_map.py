@@ -153,6 +153,11 @@ def test_the_answer_is_covered_until_a_guess_and_then_judged(view):
     assert "king : queen :: duke : duchess" in panel.guard.alt
 
 
+def test_a_saved_page_shows_the_answer_that_the_live_map_covers(view):
+    panel = view.build()
+    assert "duke : ?" in panel.guard.alt and "duke : duchess" in view.alt()
+
+
 @pytest.mark.parametrize("guess, verdict", [("moon", "the vectors say duchess"), ("zzz", "You said zzz")])
 def test_a_wrong_guess_is_told(view, guess, verdict):
     panel = view.build()
@@ -185,7 +190,7 @@ def test_word_list_and_map_move_together(view):
     before = panel.map.value
     panel.word.value = "moon"  # in no group: drawn because it was asked for
     assert "Nearest to moon" in text_of(panel.near) and panel.map.value != before
-    assert "moon" in view.scene().found.words
+    assert "moon" in panel.view.scene().found.words
     panel.word.value = ""
     assert "Type a word" in text_of(panel.near)
 
@@ -195,26 +200,26 @@ def test_an_unknown_word_is_refused_in_sight_and_changes_nothing(view):
     before = panel.map.value
     panel.word.value = "rde"
     assert "'rde' has no vector here: did you mean 'red'" in text_of(panel.sentence)
-    assert view.word == "red" and panel.map.value == before
+    assert panel.view.word == "red" and panel.map.value == before
 
 
 def test_filters_hide_a_kind_but_not_what_was_asked_for(view):
     panel = view.build()
     colours = next(button for button in panel.filters if button.description == "colours")
     colours.value = False
-    scene = view.scene()
+    scene = panel.view.scene()
     drawn = {word for word, shown in zip(scene.found.words, scene.shown) if shown}
     assert drawn == {*GROUPS["ranks"], "red"}
     colours.value = True
-    assert view.scene().shown.all()
+    assert panel.view.scene().shown.all()
 
 
 def test_epochs_move_the_points_and_not_the_axes(view):
     panel = view.build()
-    last, limits = panel.map.value, view.limits()
+    last, limits = panel.map.value, panel.view.limits()
     panel.epoch.value = 0
     assert panel.map.value != last and text_of(panel.sentence).strip().startswith("Epoch 0:")
-    assert np.array_equal(view.limits(), limits)
+    assert np.array_equal(panel.view.limits(), limits)
     panel.epoch.value = 2
     assert np.array_equal(pixels(panel.map.value), pixels(last))
 

@@ -97,6 +97,7 @@ def _one_thread():
         torch.set_num_threads(threads)
 
 
+@torch.inference_mode()
 @_one_thread()
 def train_skipgram(
     documents_ids,

@@ -1,6 +1,7 @@
 """The map of an embedding: words as points, nearest words, analogies as arrows, and what flattening loses."""
 
 import html
+from copy import copy
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -275,7 +276,7 @@ class EmbeddingMap(View):
     # ------------------------------------------------------------------- widget
 
     def build(self):
-        return MapPanel(self)
+        return MapPanel(copy(self))  # which covers the answer; the picture on a saved page shows it
 
 
 @dataclass
@@ -475,7 +476,9 @@ class Artists:
         """Greedy: one word after the other gets the first free place beside its point, or no label."""
         row = {w: i for i, w in enumerate(scene.found.words)}
         pixels = self.ax.transData.transform(scene.flat)
-        points = pixels[scene.shown]
+        ways = [np.linspace(start, end, 12) for start, end in scene.arrows]
+        arrows = self.ax.transData.transform(np.concatenate(ways)) if ways else pixels[:0]
+        points = np.vstack([pixels[scene.shown], arrows])
         taken = np.empty((0, 4))  # left, bottom, right, top of the labels placed
         if scene.axes is not None:
             taken = np.array([[area.x0, area.y0, area.x0 + 76, area.y0 + 76]])
@@ -486,13 +489,14 @@ class Artists:
                 continue
             bold, colour = w in scene.asked, _look(self.view, scene.found.kinds[i])[0]
             image = self.labels.word(w, plots.COLOUR["ink"] if bold else colour, "bold" if bold else "normal")
-            # a word that was asked for may stand farther off, or cover a point, rather than go without a name
+            # a word that was asked for may stand farther off, or cover a point or even an arrow, but it has a name
             places = np.vstack(
                 [_places(*pixels[i], *image.shape[1::-1], away) for away in (5, 16, 28)[: 3 if bold else 1]]
             )
-            box = self._free(places, area, taken, points)
-            if box is None and bold:
-                box = self._free(places, area, taken, points[:0])
+            tries = (
+                self._free(places, area, taken, kept) for kept in ((points, arrows, points[:0]) if bold else [points])
+            )
+            box = next((found for found in tries if found is not None), None)
             if box is not None:
                 taken = np.vstack([taken, box])
                 self.labels.placed.append((box[0], box[1], image))
