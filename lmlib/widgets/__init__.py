@@ -7,7 +7,10 @@ and with `LM_STATIC=1` in the environment it is all.
 
 from .chips import TokenChips
 from .embedding_map import EmbeddingMap
+from .gates import GateBoard
 from .guess import GuessGame
+from .reach import MemoryReach
 from .sampler import Sampler
+from .stepper import RNNStepper
 
-__all__ = ["EmbeddingMap", "GuessGame", "Sampler", "TokenChips"]
+__all__ = ["EmbeddingMap", "GateBoard", "GuessGame", "MemoryReach", "RNNStepper", "Sampler", "TokenChips"]
