@@ -11,11 +11,12 @@ from .style import COLOUR, beside, figure
 def smooth(values, over=None):
     """Exponential moving average over about `over` values, its start unbiased (Kingma & Ba 2015, section 3).
 
-    Without `over`: a tenth of the values, at most 16, so that the line shows the trend and hardly lags.
+    Without `over`: an eighth of the values so far, at most 16, so that the line shows the trend and does not lag
+    where a loss falls steeply, at the beginning.
     """
-    keep = 1 - 1 / (over or max(1, min(16, len(values) / 10)))
     average, weight, out = 0.0, 0.0, []
-    for value in values:
+    for n, value in enumerate(values):
+        keep = 1 - 1 / (over or max(1, min(16, n / 8)))
         average = keep * average + (1 - keep) * value
         weight = keep * weight + (1 - keep)
         out.append(average / weight)

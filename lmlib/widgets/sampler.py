@@ -118,7 +118,7 @@ class Sampler(View):
         )
         self._bars(bars)
         text.axis("off")
-        written = plots.wrap(self.prompt.replace("\n", " ") + "|" + self.write().replace("\n", " "), 470, 11)
+        written = plots.wrap(self.prompt.replace("\n", " ") + "|" + self.write().replace("\n", " "), 440, 11)
         text.text(0, 1, "\n".join(written[:4]), va="top", color=plots.COLOUR["ink"], linespacing=1.5)
         return fig
 
