@@ -5,6 +5,7 @@ also say what it shows (`alt()`) and draw it (`static()`): that is what a page w
 and with `LM_STATIC=1` in the environment it is all.
 """
 
+from .attention import AttentionView
 from .chips import TokenChips
 from .embedding_map import EmbeddingMap
 from .gates import GateBoard
@@ -13,4 +14,13 @@ from .reach import MemoryReach
 from .sampler import Sampler
 from .stepper import RNNStepper
 
-__all__ = ["EmbeddingMap", "GateBoard", "GuessGame", "MemoryReach", "RNNStepper", "Sampler", "TokenChips"]
+__all__ = [
+    "AttentionView",
+    "EmbeddingMap",
+    "GateBoard",
+    "GuessGame",
+    "MemoryReach",
+    "RNNStepper",
+    "Sampler",
+    "TokenChips",
+]
