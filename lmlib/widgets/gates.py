@@ -72,7 +72,8 @@ class GateBoard(View):
     units: names of units worth a look, {number: "what it seems to follow"}.
     held: hold the unit's forget gate at this number (0 to 1); None lets it move.
 
-    Raises ValueError for an empty text, a unit that is not there, and a model with no LSTM.
+    Raises ValueError for an empty text, a unit that is not there, a gate held outside of 0 to 1, and a model
+    with no LSTM.
 
     >>> GateBoard(model, tokenizer, "“Good day,” said Anna.", unit=7)      # as the last line of a cell
     """
@@ -82,6 +83,8 @@ class GateBoard(View):
         self.cell = cell_of(model.layer)
         for number in (unit, *self.units):
             self.check_unit(number)
+        if held is not None and not 0 <= held <= 1:
+            raise ValueError(f"a gate is a number from 0 to 1, so it cannot be held at {held}")
         self.unit, self.held = unit, held
         self.read(text)
         self.step = len(self.tokens) - 1 if step is None else min(step, len(self.tokens) - 1)
@@ -155,6 +158,7 @@ class GateBoard(View):
         low.set_yticks(range(3), [f"{name} gate" for name in GATES])
         names = [plots.visible(token).strip("␣") or "␣" for token in self.tokens]
         low.set_xticks(range(n), names, rotation=90, size=9 if n <= 40 else 7.5)
+        low.set_xlabel("light: the gate is closed (0); dark: it is open (1)")
         low.grid(visible=False)
         low.set_xlim(-0.5, n - 0.5)
         artists = Artists(top, low, n)
@@ -221,10 +225,12 @@ class GatePanel(W.VBox):
         self.step = W.IntSlider(
             value=view.step, min=0, max=len(view.tokens) - 1, description="Token", layout=wide, style=named
         )
+        choices = list(self.HELD.items())
+        if view.held not in self.HELD.values():
+            choices.append((f"held at {view.held:g}", view.held))
         self.held = W.ToggleButtons(
-            options=list(self.HELD), value=next(k for k, v in self.HELD.items() if v == view.held),
-            description="Forget gate", style={"button_width": "auto", **named}
-        )  # fmt: skip
+            options=choices, value=view.held, description="Forget gate", style={"button_width": "auto", **named}
+        )
         self.board = picture()
         self.guard = Guard()
         self._fast = self._artists = None
@@ -321,5 +327,5 @@ class GatePanel(W.VBox):
         self._show()
 
     def _new_held(self, change):
-        self.view.held = self.HELD[change["new"]]
+        self.view.held = change["new"]
         self._show()
