@@ -11,6 +11,7 @@ exact.
 
 import argparse
 import csv
+import math
 import os
 import time
 from dataclasses import asdict, dataclass, fields
@@ -82,22 +83,29 @@ def _counted(order, kind, smoothing="witten-bell"):
     return run
 
 
-def _trained(kind, **sizes):
+class _Network:
     """A network on tokens of this kind: `fit` with its usual settings, over all stories EPOCHS times."""
 
-    def run(seed):
+    def __init__(self, kind, **sizes):
+        self.kind, self.sizes = kind, sizes
+
+    def train(self, seed):
+        """The trained model, its tokenizer, and the history of its training."""
         from . import models, recipes
-        from .metrics import bits_per_character
         from .training import fit
 
-        corpus = recipes.prepare("village", kind=kind, batch_size=4, seed=seed)
-        model = models.build({**sizes, "vocab_size": len(corpus.tokenizer), "seed": seed})
-        steps = EPOCHS * corpus.train.steps_per_epoch
+        corpus = recipes.prepare("village", kind=self.kind, batch_size=4, seed=seed)
+        model = models.build({**self.sizes, "vocab_size": len(corpus.tokenizer), "seed": seed})
+        steps = math.ceil(EPOCHS * corpus.train.steps_per_epoch)
         history = fit(model, corpus.train, corpus.live, steps=steps, lr=0.02, seed=seed, progress=False)
-        bits = bits_per_character(model, corpus.tokenizer, village.load_stories("test"))
-        return bits, model.n_parameters, model.flops_per_token * history.tokens, history.seconds
+        return model, corpus.tokenizer, history
 
-    return run
+    def __call__(self, seed):
+        from .metrics import bits_per_character
+
+        model, tokenizer, history = self.train(seed)
+        bits = bits_per_character(model, tokenizer, village.load_stories("test"))
+        return bits, model.n_parameters, model.flops_per_token * history.tokens, history.seconds
 
 
 RECIPES = {  # name: (lesson, how, does chance play a part)
@@ -108,15 +116,15 @@ RECIPES = {  # name: (lesson, how, does chance play a part)
     "10-gram, characters": ("03", _counted(10, "char"), False),
     "5-gram, words": ("03", _counted(5, "word"), False),
     "5-gram Kneser-Ney, words": ("03", _counted(5, "word", "kneser-ney"), False),
-    "feed-forward, words": ("03", _trained("word", model="feedforward", window=8, hidden=256), True),
-    "RNN, words": ("04", _trained("word", model="recurrentlm", cell="rnn", d_model=128), True),
-    "LSTM, words": ("05", _trained("word", model="recurrentlm", cell="lstm", d_model=128), True),
+    "feed-forward, words": ("03", _Network("word", model="feedforward", window=8, hidden=256), True),
+    "RNN, words": ("04", _Network("word", model="recurrentlm", cell="rnn", d_model=128), True),
+    "LSTM, words": ("05", _Network("word", model="recurrentlm", cell="lstm", d_model=128), True),
     "LSTM with attention, words": (
         "06",
-        _trained("word", model="recurrentlm", cell="lstm", d_model=128, attention=True, n_heads=4),
+        _Network("word", model="recurrentlm", cell="lstm", d_model=128, attention=True, n_heads=4),
         True,
     ),
-    "GPT": ("08", _trained("bpe", model="gpt", context=512, n_layers=3, n_heads=4, d_model=96), True),
+    "GPT": ("08", _Network("bpe", model="gpt", context=512, n_layers=3, n_heads=4, d_model=96), True),
 }
 UNIGRAM = "unigram, characters"
 
@@ -142,6 +150,24 @@ def make(names=None):
         )
         write(rows.values())
         print(f"{name}: {rows[name].bits:.3f} bits per character", flush=True)
+
+
+def keep(name, folder):
+    """Train the named network with the first seed and keep it as a checkpoint that `load_checkpoint` reads.
+
+    Raises ValueError for a name that is not in the table, or is a model that counts.
+    """
+    from .metrics import bits_per_character
+    from .training import save_checkpoint
+
+    network = RECIPES[name][1] if name in RECIPES else None
+    if not isinstance(network, _Network):
+        networks = ", ".join(known for known, (_, run, _) in RECIPES.items() if isinstance(run, _Network))
+        raise ValueError(f"{name!r} is no network of the scoreboard: choose one of {networks}")
+    model, tokenizer, history = network.train(SEEDS[0])
+    test = {"bits_per_character": round(bits_per_character(model, tokenizer, village.load_stories("test")), 4)}
+    command = f'python -m lmlib scoreboard --keep "{name}" {Path(folder).as_posix()}'
+    save_checkpoint(folder, model, tokenizer, step=len(history.steps), corpus="village", test=test, command=command)
 
 
 def table(rows, floor):
@@ -179,10 +205,15 @@ def main(argv):
     parser.add_argument(
         "--make", nargs="*", metavar="MODEL", help="train these models (default: all) and write the table"
     )
+    parser.add_argument(
+        "--keep", nargs=2, metavar=("MODEL", "FOLDER"), help="train this network once and keep it as a checkpoint"
+    )
     parser.add_argument("--picture", metavar="FILE", help="write the table's picture as a PNG")
     args = parser.parse_args(argv)
     if args.make is not None:
         make(args.make)
+    if args.keep:
+        keep(*args.keep)
     floor = village.bits_per_character("test")
     print(table(read(), floor))
     if args.picture:

@@ -5,7 +5,9 @@ import math
 import pytest
 
 from lmlib import scoreboard, village
+from lmlib.metrics import bits_per_character
 from lmlib.scoreboard import RECIPES, UNIGRAM, Row
+from lmlib.training import load_checkpoint, load_shipped
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,28 @@ def test_printed_table_has_all_rows_and_the_floor(rows, capsys):
     assert printed.splitlines()[-1].split()[:2] == ["the", "floor"]
 
 
+def test_the_shipped_network_is_the_one_of_its_row(rows):
+    model, tokenizer, facts = load_shipped("village-attention")
+    row = rows["LSTM with attention, words"]
+    assert model.n_parameters == row.parameters
+    bits = bits_per_character(model, tokenizer, village.load_stories("test"))
+    assert bits == pytest.approx(facts["test"]["bits_per_character"], abs=1e-3)
+    assert abs(bits - row.bits) < 3 * row.spread
+    assert facts["command"].startswith('python -m lmlib scoreboard --keep "LSTM with attention, words"')
+
+
+def test_a_kept_network_can_be_loaded_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoreboard, "EPOCHS", 1 / 300)  # a step or two
+    scoreboard.keep("feed-forward, words", tmp_path / "net")
+    model, tokenizer, facts = load_checkpoint(tmp_path / "net")
+    assert model.config.window == 8 and len(tokenizer) == model.config.vocab_size
+    assert facts["step"] >= 1
+
+
 def test_errors_are_one_sentence(tmp_path):
+    with pytest.raises(ValueError, match="is no network of the scoreboard: choose one of feed-forward, words"):
+        scoreboard.keep("5-gram, words", tmp_path)
+
     with pytest.raises(FileNotFoundError, match="scoreboard --make"):
         scoreboard.read(tmp_path / "none.csv")
     with pytest.raises(ValueError, match="no row is called 'gtp'"):
