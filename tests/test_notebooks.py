@@ -154,6 +154,7 @@ BREAKS = {
     "an empty cell": (lambda nb: nb.cells.append(new_code_cell(id="c99", execution_count=4)), "is empty"),
     "unfinished prose": (lambda nb: nb.cells[3].update(source="### A\n\nTO" + "DO: more"), "unfinished"),
     "unfinished code": (source(4, "draw()  # FIX" + "ME"), "unfinished"),
+    "a gap in the prose": (lambda nb: nb.cells[3].update(source="### A\n\nPLACE" + "HOLDER table"), "unfinished"),
     "one id twice": (lambda nb: nb.cells[2].update(id="c00"), "no valid notebook"),
     "a cell of an unknown kind": (lambda nb: nb.cells[2].update(cell_type="cod"), "no valid notebook"),
 }
