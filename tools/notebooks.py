@@ -48,7 +48,9 @@ REMOTE = re.compile(
     re.I | re.X,
 )
 MACHINE = re.compile(r"/(?:home|Users|root|tmp|var/folders|private/var|mnt|workspaces?)/\S|\b[A-Z]:\\+\w")
-UNFINISHED = re.compile(r"\b(?:T[O]DO|F[I]XME|T[B]D|W[I]P|PLACE[H]OLDER)\b|(?i:lorem ipsum|coming soon|to be written)")
+UNFINISHED = re.compile(
+    r"\b(?:T[O]DO|F[I]XME|T[B]D|W[I]P|PLACE[H]OLDER)\b|(?i:lorem ipsum|coming soon|to be written)"
+)
 EMBEDDED = re.compile(r"data:[\w/+.-]+;base64,[\w/+=\s]*")  # a picture's bytes look like anything
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SHELL_DOWNLOAD = re.compile(r"^\s*[!%]\s*(pip|conda|mamba|uv|curl|wget|git|apt|apt-get)\b", re.M)
