@@ -143,10 +143,14 @@ class RNNStepper(View):
 
     def _draw(self, title=None):
         """The figure with everything that does not change, and its moving parts by name."""
-        fig, (top, low) = plots.figure(2, 1, title=title, height=5.4, gridspec_kw={"height_ratios": [1.25, 1]})
+        fig, (top, low) = plots.figure(2, 1, title=title, height=5.0, gridspec_kw={"height_ratios": [1.2, 1]})
         n, units = len(self.reading), min(self.units, self.reading.states.shape[1])
-        cmap = plots.diverging().with_extremes(bad=plots.COLOUR["paper"])
-        image = top.imshow(np.zeros((units, n)), cmap=cmap, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+        states = self.reading.states[:, :units].T  # (units, steps)
+        look = {"cmap": plots.diverging(), "vmin": -1, "vmax": 1, "aspect": "auto", "interpolation": "nearest"}
+        image = top.imshow(states, **look)
+        # What is not read yet lies under a sheet of paper: to move that is quicker than to draw the states anew.
+        cover = Rectangle((0, -0.5), n, units, facecolor=plots.COLOUR["paper"], linewidth=0)
+        top.add_patch(cover)
         frame = Rectangle((0, -0.5), 1, units, fill=False, edgecolor=plots.COLOUR["ink"], linewidth=3, clip_on=False)
         top.add_patch(frame)
         top.set_xticks(range(n), [plots.visible(w.strip(" ")) for w in self.reading.words])
@@ -164,7 +168,7 @@ class RNNStepper(View):
         key = dict(xycoords="axes fraction", ha="right", va="bottom", size=9, weight="bold", annotation_clip=False)
         low.annotate("plain: with the state", (1, 0.16), color=plots.COLOUR["model"], **key)
         low.annotate("hatched: with an empty state", (1, 0.04), color=plots.COLOUR["alternative"], **key)
-        return fig, {"image": image, "frame": frame, "rows": rows}
+        return fig, {"cover": cover, "frame": frame, "rows": rows}
 
     def _row(self, ax, y):
         """A name and two bars, each with its number."""
@@ -178,9 +182,7 @@ class RNNStepper(View):
 
     def _move(self, parts):
         """Put the moving parts where they belong at this step."""
-        states = self.reading.states[:, : self.units].T.astype(float).copy()  # (units, steps)
-        states[:, self.step + 1 :] = np.nan  # not read yet
-        parts["image"].set_data(states)
+        parts["cover"].set_x(self.step + 0.5)
         parts["frame"].set_x(self.step - 0.5)
         came = self.reading.next_id(self.step)
         came = None if came is None else self._name(came)
@@ -264,7 +266,7 @@ class StepperPanel(W.VBox):
         self.slider.max = max(1, len(reading) - 1)
         self.slider.value = self.view.step
         self._setting = False
-        fig, (top, low) = plots.figure(2, 1, height=5.4)
+        fig, (top, low) = plots.figure(2, 1, height=5.0)
         for ax in (top, low):
             ax.axis("off")
         top.text(0.5, 0, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
@@ -281,7 +283,7 @@ class StepperPanel(W.VBox):
         if self._covered:
             self._covered = False
             fig, self._parts = self.view._draw()
-            artists = [self._parts["image"], self._parts["frame"]]
+            artists = [self._parts["cover"], self._parts["frame"]]
             for bars, numbers, name in self._parts["rows"]:
                 artists += [*bars, *numbers, name]
             self._fast = FastFigure(fig, artists)
