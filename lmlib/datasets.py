@@ -126,6 +126,21 @@ def from_file(path, split: str = "train", lang: str = "unknown") -> Dataset:
     return Dataset(path.stem, split, lang, [part], "your own file", source)
 
 
+def passages(documents, size: int = 1000) -> list[str]:
+    """Documents cut at line ends into passages of `size` to about 2 * `size` characters; short ones stay whole.
+
+    The line end at a cut belongs to neither side. A document without line ends cannot be cut.
+    """
+    cut = []
+    for text in documents:
+        start = 0
+        while len(text) - start > 2 * size and (end := text.find("\n", start + size)) > 0:
+            cut.append(text[start:end])
+            start = end + 1
+        cut.append(text[start:])
+    return cut
+
+
 def main(argv: list[str] | None = None) -> int:
     """`python -m lmlib data`: list the data sets, download one, or say where downloads are kept."""
     parser = argparse.ArgumentParser("python -m lmlib data", description="List and download the data sets.")

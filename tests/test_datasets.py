@@ -240,3 +240,16 @@ def test_the_command(own_cache, capsys, monkeypatch):
     monkeypatch.setenv("LMLIB_OFFLINE", "1")
     assert datasets.main(["--fetch", "python-docs", "shakespeare"]) == 1
     assert "LMLIB_OFFLINE is set" in capsys.readouterr().err
+
+
+def test_long_documents_are_cut_at_line_ends_and_nothing_is_lost():
+    long = "\n".join(f"line {i}" for i in range(200))
+    pieces = datasets.passages(["short", long, "x" * 500], size=100)
+    assert pieces[0] == "short" and pieces[-1] == "x" * 500  # no line end: nowhere to cut
+    assert "\n".join(pieces[1:-1]) == long
+    assert all(100 <= len(piece) <= 200 for piece in pieces[1:-2]) and len(pieces[-2]) <= 200
+
+
+def test_village_stories_are_passages_already():
+    stories = datasets.load("village", "test").documents
+    assert datasets.passages(stories) == list(stories)

@@ -13,7 +13,7 @@ paper it acts on h, before the product, which a fused kernel cannot compute in o
 
     r, z = σ(W x_t + U h_(t-1) + b)                      reset and update gate                              (5.5)
     n    = tanh(W x_t + b_W + r ⊙ (U h_(t-1) + b_U))     the candidate                                      (5.6)
-    h_t  = (1 - z) ⊙ n + z ⊙ h_(t-1)                     (Cho et al. write z where torch writes 1 - z)      (5.7)
+    h_t  = (1 - z) ⊙ n + z ⊙ h_(t-1)                     (Chung et al. 2014 write z where torch has 1 - z)  (5.7)
 """
 
 import torch
