@@ -288,7 +288,7 @@ def linear_gradients(w, xs):
     """How much does the last state of the simplest recurrent network change with its inputs, and with its weight?
 
     One unit without tanh: h_0 = 0, and h_t = w h_(t-1) + x_t for t = 1 ... T. xs (T,): the inputs x_1 ... x_T, T at
-    least 1. Returns two things: the array (T,) of dh_T / dx_t, and the number dh_T / dw.
+    least 1; w may be 0. Returns two things: the array (T,) of dh_T / dx_t, and the number dh_T / dw.
 
     linear_gradients(2.0, [1, 1, 1]) is ([4, 2, 1], 5): h_3 = w (w x_1 + x_2) + x_3, and its slope in w is 2 w + 1
     """

@@ -150,7 +150,7 @@ def run_lstm(xs, weights):
     is what you get if you program that. Mend it: candidate, cell, output gate and the right hidden state are missing,
     (5.1) to (5.4).
 
-    xs: (time, d), one input a row, as many steps as rows. weights: a dict from "i", "f", "g", "o" to (W (n, d),
+    xs: (time, d), one input a row; time may be 0. weights: a dict from "i", "f", "g", "o" to (W (n, d),
     U (n, n), b (n,)). Return the hidden states, (time, n). The first state is h = 0 and c = 0.
 
     With d = n = 1, all W and U 0, and b 9 for i, f and o and 0.5 for g, the cell after two steps is about
@@ -399,12 +399,12 @@ def half_life(bias):
 
 @half_life.example
 def _():
-    return (0.0,), 1.0
+    return (math.log(3),), math.log(0.5) / math.log(0.75)
 
 
 @half_life.example
 def _():
-    return (math.log(3),), math.log(0.5) / math.log(0.75)
+    return (0.0,), 1.0
 
 
 @half_life.fresh
@@ -429,7 +429,8 @@ def with_log2(bias):
 
 @half_life.misconception("You took the bias for the gate itself. The gate is σ(bias), a number between 0 and 1.")
 def bias_as_the_gate(bias):
-    return math.log(0.5) / math.log(bias) if 0 < bias < 1 else math.inf
+    with np.errstate(all="ignore"):
+        return float(np.log(0.5) / np.log(bias))
 
 
 @half_life.misconception(
