@@ -432,9 +432,7 @@ def stop_words_still_out(text):
     return collapse_blanks(normalise_unicode(text))
 
 
-@clean_for_a_language_model.misconception(
-    "Punctuation still goes, and with it the ends of sentences. Look also at what became of '<email>'."
-)
+@clean_for_a_language_model.misconception("Punctuation still goes, and with it the ends of sentences.")
 def punctuation_still_out(text):
     return collapse_blanks(normalise_unicode(remove_punctuation(redact_emails(text))))
 

@@ -570,7 +570,7 @@ def _():
 
 @skipgram_loss.fresh
 def _(rng):
-    d, k = rng.integers(1, 5), rng.integers(0, 5)
+    d, k = rng.integers(1, 5), rng.integers(1, 5)
     return rng.normal(size=d), rng.normal(size=d), rng.normal(size=(k, d))
 
 
