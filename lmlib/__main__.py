@@ -92,7 +92,11 @@ def sample(argv):
     add("--prompt", default="", help="the beginning of the text")
     add("--tokens", type=int, default=500, help="the most tokens to write (default: 500)")
     add("--temperature", type=float, default=0.8)
-    add("--top-k", type=int)
+    add("--top-k", type=int, help="draw from so many of the likeliest tokens")
+    add("--top-p", type=float, help="draw from the fewest tokens whose probabilities reach this sum")
+    add("--min-p", type=float, help="draw from tokens with this share of the likeliest one's probability")
+    add("--repetition-penalty", type=float, default=1.0, help="above 1: what stands there already comes less often")
+    add("--stop", action="append", default=[], help="stop in front of this text (may be given several times)")
     add("--seed", type=int, default=0)
     args = parser.parse_args(argv)
 
@@ -112,6 +116,10 @@ def sample(argv):
         args.top_k,
         args.seed,
         on_token=lambda text: print(text, end="", flush=True),
+        stop=args.stop,
+        top_p=args.top_p,
+        min_p=args.min_p,
+        repetition_penalty=args.repetition_penalty,
     )
     print()
 

@@ -14,30 +14,17 @@ from contextlib import contextmanager
 
 import torch
 
+from .decoding import Decoding
 
-def next_distribution(model, ids, temperature=1.0, top_k=None):
+
+def next_distribution(model, ids, temperature=1.0, top_k=None, **settings):
     """The probabilities from which `generate` draws the token after `ids`: a tensor (vocab_size,), float64.
 
-    temperature: scores are divided by it before softmax; 1 is what the model learned, below 1 favours what is
-    likely, 0 gives everything to the likeliest. top_k: only so many of the likeliest tokens can be drawn
-    (Fan et al. 2018, section 5). Raises ValueError for a temperature below 0 and a top_k below 1.
+    temperature, top_k and further settings: see `Decoding`. Raises ValueError for a setting out of its range.
     """
+    decoding = Decoding(temperature, top_k, **settings)
     with _evaluating(model):
-        return reweigh(Reader(model, ids).scores(), temperature, top_k)
-
-
-def reweigh(scores, temperature=1.0, top_k=None):
-    """softmax(scores / temperature) over the `top_k` highest scores; see `next_distribution`."""
-    if not temperature >= 0 or (top_k is not None and top_k < 1):
-        raise ValueError(f"temperature {temperature} and top_k {top_k}: the first is 0 or more, the second 1 or more")
-    if temperature == 0:
-        return torch.nn.functional.one_hot(scores.argmax(), scores.numel()).double()
-    scores = scores.double()
-    if top_k is not None and top_k < scores.numel():
-        kept = scores.topk(top_k).indices
-        scores = torch.full_like(scores, -math.inf).index_copy(0, kept, scores[kept])
-    # The highest score becomes 0 before the division, so that no temperature is too small for float64.
-    return ((scores - scores.max()) / temperature).softmax(-1)
+        return decoding.distribution(Reader(model, ids).scores(), ids)
 
 
 class Reader:
@@ -98,38 +85,50 @@ def generate(
     seed=0,
     stop_at_end=True,
     on_token=None,
+    stop=(),
+    **settings,
 ):
     """The text that the model writes after `prompt` (the prompt itself is not repeated).
 
-    It stops after `max_tokens` tokens, and with `stop_at_end` where the model ends the document. The same seed
-    gives the same text. `on_token(text)` is called with each piece of text as soon as it is written: usually one
-    token, several where only together they are a character. See `next_distribution` for temperature and top_k.
+    It stops after `max_tokens` tokens, with `stop_at_end` where the model ends the document, and in front of the
+    first of the texts in `stop` (a text or several). The same seed gives the same text. `on_token(text)` is called
+    with each piece of text as soon as it is certain: usually one token, several where only together they are a
+    character, or might become a text to stop at. temperature, top_k and further settings: see `Decoding`. Raises
+    ValueError for a setting out of its range, and for an empty text to stop at.
 
     A prompt may stop in the middle of a word ("the gard"), or with a blank. Cut into tokens as it is, its end would
     be a token that the model never saw there. So its last word is taken back, and the model spells it again.
     """
+    decoding = Decoding(temperature, top_k, **settings)
+    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    if "" in stops:
+        raise ValueError("an empty text to stop at would end every text at once: give at least one character")
+    held = max(map(len, stops), default=1) - 1  # so many characters may be the beginning of one of them
     generator = torch.Generator().manual_seed(seed)
     kept, rest, spelled = _taken_back(tokenizer, prompt)
     reader = Reader(model, [tokenizer.end_id, *kept])
-    written, shown, lead = [], 0, len(rest.decode())
+    written, shown, lead, end = [], 0, len(rest.decode()), None
     with _evaluating(model):
-        while len(written) < max_tokens:
+        while len(written) < max_tokens and end is None:
             scores = reader.scores()
             if rest:  # the prompt's last word, spelled once more by the model, and perhaps carried on
                 fits = [bool(t) and (rest.startswith(t) or t.startswith(rest)) for t in spelled]
                 scores = scores.masked_fill(~torch.tensor(fits), -math.inf)
-            token = draw(reweigh(scores, temperature, top_k), generator)
+            token = draw(decoding.distribution(scores, reader.ids), generator)
             if token == tokenizer.end_id and stop_at_end:
                 break
             reader.ids.append(token)
             written.append(token)
             rest = rest[len(spelled[token]) :]
+            if not (on_token or stops) or rest:
+                continue
+            text = tokenizer.decode(written)[lead:]
+            end = min((place for s in stops if (place := text.find(s)) >= 0), default=None)
             # U+FFFD at the end: perhaps the first bytes of a character whose other bytes are yet to come
-            if on_token and not rest and not (text := tokenizer.decode(written)).endswith("\ufffd"):
-                if piece := text[lead + shown :]:
-                    on_token(piece)
-                shown = len(text) - lead
-    text = tokenizer.decode(written)[lead:]
+            if on_token and end is None and not text.endswith("\ufffd") and len(text) - held > shown:
+                on_token(text[shown : len(text) - held])
+                shown = len(text) - held
+    text = tokenizer.decode(written)[lead:][:end]
     if on_token and text[shown:]:
         on_token(text[shown:])
     return text

@@ -7,7 +7,8 @@ import pytest
 import torch
 from test_metrics import LANGUAGE, TOKENIZERS, Oracle, Recurrent, random_gpt
 
-from lmlib.generate import Reader, draw, generate, next_character_probabilities, next_distribution, reweigh
+from lmlib.decoding import Decoding
+from lmlib.generate import Reader, draw, generate, next_character_probabilities, next_distribution
 from lmlib.models.ngram import NGram
 from lmlib.text import CharTokenizer, WordTokenizer
 
@@ -44,25 +45,33 @@ def letters(text):
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
-@pytest.mark.parametrize("top_k", [None, 1, 3, 100])
-def test_reweigh_equals_the_formula(temperature, top_k):
+@pytest.mark.parametrize("top_k", [None, 1, 3, 10])
+def test_distribution_equals_the_formula(temperature, top_k):
     scores = np.random.default_rng(2).normal(size=10) * 3
     power = np.exp(scores) ** (1 / temperature)
     if top_k and top_k < 10:
         power[np.argsort(-scores)[top_k:]] = 0
-    assert reweigh(torch.tensor(scores), temperature, top_k).numpy() == pytest.approx(power / power.sum())
+    assert Decoding(temperature, top_k).distribution(torch.tensor(scores)).numpy() == pytest.approx(
+        power / power.sum()
+    )
 
 
 def test_temperature_zero_is_greedy_and_the_limit():
     scores = torch.tensor([0.1, 2.0, 1.9, -math.inf])
-    assert reweigh(scores, 0).tolist() == [0, 1, 0, 0]
-    assert reweigh(scores, 1e-300).tolist() == [0, 1, 0, 0]
-    assert reweigh(scores, 1.0)[3] == 0
+    assert Decoding(0).distribution(scores).tolist() == [0, 1, 0, 0]
+    assert Decoding(1e-300).distribution(scores).tolist() == [0, 1, 0, 0]
+    assert Decoding().distribution(scores)[3] == 0
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": -1}, {"temperature": math.nan}, {"top_k": 0}])
-def test_wrong_settings_get_one_sentence(wrong):
-    with pytest.raises(ValueError, match="temperature"):
+WRONG = [
+    {"temperature": -1}, {"temperature": math.nan}, {"temperature": math.inf}, {"top_k": 0}, {"top_k": 10_000},
+    {"top_p": 0}, {"top_p": 1.1}, {"min_p": -0.1}, {"min_p": 2}, {"repetition_penalty": 0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_wrong_setting_gets_one_sentence_that_names_it(wrong):
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} is [^\n]*give[^\n]*$"):
         generate(Die(len(CHAR)), CHAR, **wrong)
 
 
@@ -134,7 +143,9 @@ def test_cache_and_sliding_window_equal_reading_everything_anew(context):
         with torch.no_grad():
             expected = model(torch.tensor([ids[start:n]]))[0, -1]
         torch.testing.assert_close(reader.scores(), expected, atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(next_distribution(model, ids[:n]), reweigh(expected), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            next_distribution(model, ids[:n]), Decoding().distribution(expected), atol=1e-4, rtol=1e-4
+        )
         reader.ids.append(ids[n])
 
 
@@ -236,3 +247,28 @@ def test_bytes_that_never_become_a_character_do_not_go_on_forever():
 def test_what_cannot_be_written_gets_one_sentence():
     with pytest.raises(ValueError, match="cannot write"):
         next_character_probabilities(Oracle({"the cat": 1.0}, WORDS), WORDS, "the cow", smallest=0)
+
+
+# -- where to stop ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tokenizer", [CHAR, BPE], ids=["char", "bpe"])
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_it_stops_in_front_of_the_first_stop_text(tokenizer, length):
+    die = Die(len(tokenizer))
+    free = generate(die, tokenizer, max_tokens=60, seed=3, stop_at_end=False)
+    for start in range(5, 30):
+        stop = free[start : start + length]
+        pieces = []
+        text = generate(
+            die, tokenizer, max_tokens=60, seed=3, stop_at_end=False, stop=["\x00", stop], on_token=pieces.append
+        )
+        assert text == free[: free.find(stop)]
+        assert "".join(pieces) == text  # what was said was never taken back
+
+
+def test_stop_may_be_one_text_and_none_is_empty():
+    die = Die(len(CHAR))
+    assert generate(die, CHAR, max_tokens=20, stop="e") == generate(die, CHAR, max_tokens=20, stop=["e"])
+    with pytest.raises(ValueError, match="at least one character"):
+        generate(die, CHAR, stop="")
