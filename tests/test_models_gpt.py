@@ -37,7 +37,7 @@ def test_attention_equals_plain_loops():
     attention = model.blocks[0].attention
     x = torch.randn(2, 7, 16, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        found = attention(x, model.cos[:7], model.sin[:7])
+        found = attention(x, (model.cos[:7], model.sin[:7]))
     w_q, w_k, w_v = (w.double().numpy() for w in attention.qkv.weight.detach().split(16))
     w_out = attention.out.weight.detach().double().numpy()
     x = x.double().numpy()
@@ -77,7 +77,7 @@ def test_attention_equals_torch_multihead_attention(monkeypatch):
     monkeypatch.setattr(F, "rms_norm", lambda x, shape: x)
     x = torch.randn(3, 9, 16, generator=generator)
     still = torch.ones(9, 4), torch.zeros(9, 4)  # cos 0, sin 0: nothing turns
-    ours = attention(x, *still)
+    ours = attention(x, still)
     theirs, _ = twin(x, x, x, attn_mask=torch.ones(9, 9, dtype=torch.bool).triu(1), need_weights=False)
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
     by_us, by_them = (
@@ -236,7 +236,7 @@ def test_wrong_input_gets_one_sentence():
         model.next_probabilities([])
     with pytest.raises(ValueError, match="knows 0 to 10"):
         model(torch.tensor([[11]]))
-    with pytest.raises(ValueError, match="multiple of 2"):
+    with pytest.raises(ValueError, match="multiple of 8"):
         GPT(GPTConfig(11, d_model=18, n_heads=4))
     with pytest.raises(ValueError, match="at least 1"):
         GPT(GPTConfig(0))
