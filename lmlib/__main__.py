@@ -1,4 +1,4 @@
-"""python -m lmlib doctor | train | sample | scoreboard | data        (each with --help)"""
+"""python -m lmlib doctor | train | sample | chat | scoreboard | bench | data        (each with --help)"""
 
 import argparse
 import os
@@ -9,71 +9,120 @@ def train(argv):
     """Train a GPT on a corpus and keep it in a folder."""
     parser = argparse.ArgumentParser(prog="python -m lmlib train", description=train.__doc__)
     add = parser.add_argument
-    add("--corpus", required=True, help="a data set (see `python -m lmlib data`) or a text file of your own")
+    add("--corpus", required=True, help="a data set (see `python -m lmlib data`), a text file of your own, or tokens")
     add("--out", required=True, help="folder for the model")
     add("--lang", default="en", help="language of the corpus (the village has en, zh, fr)")
-    add("--minutes", type=float, default=1.0, help="training time without evaluation (default: 1)")
+    add("--preset", choices=("nanogpt-cpu", "fast"), help="sizes and settings that belong together; flags go before")
+    add("--minutes", type=float, help="training time without evaluation (default: 1, or the preset's steps)")
     add("--steps", type=int, help="train a number of steps instead")
     add("--tokenizer", choices=("char", "word", "bpe"), help="default: bpe for short documents, else char")
     add("--vocab-size", type=int, default=1500, help="tokens of a bpe tokenizer (default: 1500)")
-    add("--layers", type=int, default=4)
-    add("--heads", type=int, default=4)
-    add("--d-model", type=int, default=128)
+    add("--layers", type=int, dest="n_layers", help="default: 4")
+    add("--heads", type=int, dest="n_heads", help="default: 4")
+    add("--d-model", type=int, help="default: 128")
     add("--context", type=int, help="tokens that the model sees (default: 64, for short documents 512)")
     add("--batch-size", type=int)
-    add("--optimizer", choices=("muon", "adamw"), default="muon")
+    add("--optimizer", choices=("muon", "adamw"), help="default: muon")
     add("--lr", type=float)
-    add("--dropout", type=float, default=0.0)
+    add("--weight-decay", type=float, help="default: 0")
+    add("--dropout", type=float, help="default: 0")
     add("--seed", type=int, default=0)
-    add("--weight-decay", type=float, default=0.0)
     add("--resume", action="store_true", help="go on with the training in --out")
     add("--final", action="store_true", help="keep only what using the model needs: it cannot be resumed then")
+    add("--eval-every", type=int, metavar="STEPS", help="steps from one checkpoint to the next (default: ten in all)")
+    add("--device", help="cpu, cuda, mps (default: a GPU where there is one, else cpu)")
+    add("--accumulate", type=int, default=1, metavar="N", help="see each batch in N pieces, for less memory")
+    add("--bf16", action="store_true", help="products in bfloat16: quicker on a GPU")
+    add("--compile", action="store_true", help="torch.compile the model: quicker on a GPU, after a minute")
     args = parser.parse_args(argv)
 
-    from . import models, recipes
-    from .training import fit, load_checkpoint, save_checkpoint
+    from .training import distributed
 
+    device = _device(args.device)
+    try:
+        with distributed.joined(device):
+            _train(args, argv, device)
+    except distributed.LostProcess as problem:
+        raise distributed.LostProcess(f"{problem}; {_how_to_go_on(args.out)}") from None
+
+
+def _device(name):
+    """The device to compute on: the named one, else a GPU where there is one. Raises ValueError where it is missing.
+
+    Each process that torchrun starts on a machine gets a GPU of its own.
+    """
+    import torch
+
+    if name in (None, "cuda"):
+        n, number = torch.cuda.device_count(), int(os.environ.get("LOCAL_RANK", "0"))
+        if n > number:
+            torch.cuda.set_device(number)
+            return torch.device("cuda", number)
+        if name is None:
+            return torch.device("cpu")
+        raise ValueError(f"process {number + 1} of this machine has no GPU, for there are {n}: choose --device cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):
+        raise ValueError(f"there is no device {name!r} here: choose cpu, or leave --device out") from None
+
+
+def _how_to_go_on(folder):
+    from .training.checkpoint import CheckpointError, read_state
+
+    try:
+        step = read_state(folder)["step"]
+    except (CheckpointError, KeyError):
+        return "there is no checkpoint yet, so start the training anew"
+    return f"the checkpoint of step {step} is in {folder}: go on with the same command and --resume"
+
+
+def _train(args, argv, device):
+    from . import models, recipes
+    from .training import distributed, fit, load_checkpoint, save_checkpoint
+
+    leads = distributed.team().leads
+    minutes = 1 if args.minutes is None else args.minutes
+    preset = recipes.preset(args.preset, 60 * minutes).but(vars(args))
+    model, tokenizer = None, None
     if args.resume:
         model, tokenizer, _ = load_checkpoint(args.out)
-        sizes = {"context": model.config.context}
-    else:
-        model, tokenizer, sizes = None, None, {"context": args.context}
-    print(f"reading {args.corpus} ...", flush=True)
+        preset.context = model.config.context
+    if leads:
+        print(f"reading {args.corpus} ...", flush=True)
     corpus = recipes.prepare(
-        args.corpus, args.tokenizer, args.vocab_size, batch_size=args.batch_size, seed=args.seed, lang=args.lang,
-        tokenizer=tokenizer, **sizes,
+        args.corpus, args.tokenizer, args.vocab_size, preset.context, preset.batch_size, args.seed, args.lang,
+        tokenizer=tokenizer,
     )  # fmt: skip
     if model is None:
-        model = models.build(
-            {
-                "model": "gpt",
-                "vocab_size": len(corpus.tokenizer),
-                "context": args.context or (512 if corpus.scattered else 64),
-                "n_layers": args.layers,
-                "n_heads": args.heads,
-                "d_model": args.d_model,
-                "dropout": args.dropout,
-                "seed": args.seed,
-            }
-        )
-    print(f"{model.n_parameters:,} parameters, {len(corpus.tokenizer):,} different tokens", flush=True)
-    duration = {"seconds": 60 * args.minutes} if args.steps is None else {"steps": args.steps}
+        context = preset.context or (512 if corpus.scattered else 64)
+        sizes = {"vocab_size": len(corpus.tokenizer), "context": context, "seed": args.seed}
+        model = models.build({"model": "gpt", **preset.model, **sizes})
+    model.to(device)
+    if leads:
+        print(f"{model.n_parameters:,} parameters, {len(corpus.tokenizer):,} different tokens", flush=True)
+    steps = args.steps if args.steps is not None or args.minutes is not None else preset.steps
+    duration = {"seconds": 60 * minutes} if steps is None else {"steps": steps}
     facts = {"command": "python -m lmlib train " + " ".join(argv), "corpus": args.corpus}
     history = fit(
         model,
         corpus.train,
         corpus.live,
         **duration,
-        optimizer=args.optimizer,
-        lr=args.lr,
-        weight_decay=args.weight_decay,
+        **preset.training,
         seed=args.seed,
         out=args.out,
         tokenizer=corpus.tokenizer,
         facts=facts,
         resume=args.resume,
+        eval_every=args.eval_every,
+        accumulate=args.accumulate,
+        bf16=args.bf16,
+        compiled=args.compile,
     )
     nats, bpc = corpus.score(model)
+    if not leads:
+        return
     print(
         f"{history.steps[-1] if history.steps else 0} steps in {history.seconds:.0f} s of training; "
         f"all of the validation text: {nats:.3f} nats per token, {bpc:.3f} bits per character"
@@ -124,6 +173,13 @@ def sample(argv):
     print()
 
 
+def chat(argv):
+    """Talk with SmolLM2-135M-Instruct (a download of 93 MB)."""
+    from . import chat
+
+    return chat.main(argv)
+
+
 def doctor(argv):
     """Check this machine."""
     from . import doctor
@@ -132,10 +188,21 @@ def doctor(argv):
 
 
 def data(argv):
-    """List the data sets, fetch one."""
+    """List the data sets, fetch one; `data tokenize` prepares texts beyond memory."""
+    if argv[:1] == ["tokenize"]:
+        from .training import shards
+
+        return shards.main(argv[1:])
     from . import datasets
 
     return datasets.main(argv)
+
+
+def bench(argv):
+    """Measure training and generation against nanoGPT and transformers."""
+    from . import bench
+
+    return bench.main(argv)
 
 
 def scoreboard(argv):
@@ -145,7 +212,16 @@ def scoreboard(argv):
     return scoreboard.main(argv)
 
 
-COMMANDS = {f.__name__: f for f in (doctor, train, sample, scoreboard, data)}
+COMMANDS = {f.__name__: f for f in (doctor, train, sample, chat, scoreboard, bench, data)}
+
+
+def _first_to_say():
+    """Of several processes with one error, as torchrun starts them, one tells it."""
+    if "WORLD_SIZE" not in os.environ:
+        return True
+    from .training.distributed import first_to_say
+
+    return first_to_say()
 
 
 def main(argv=None):
@@ -161,7 +237,8 @@ def main(argv=None):
     except (RuntimeError, ValueError, OSError) as problem:
         if os.environ.get("LMLIB_TRACEBACK"):
             raise
-        print(f"python -m lmlib {argv[0]}: {problem}", file=sys.stderr)
+        if _first_to_say():
+            print(f"python -m lmlib {argv[0]}: {problem}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -9,6 +9,7 @@ of Llama (Touvron et al. 2023), and what stands there by default is younger, eac
     RMSNorm              Zhang and Sennrich 2019, equation 4
     normalised q and k   Henry et al. 2020, Query-Key Normalization, section 3
     squared ReLU         So et al. 2021, Primer, section 4
+    a glance back        the same paper: q, k and v of a token take in those of its last neighbours
     output layers that start at zero, so that each layer starts as the identity
 """
 
@@ -38,6 +39,7 @@ class GPTConfig:
     n_kv_heads: so many heads of keys and values, each shared by n_heads / n_kv_heads queries (Ainslie et al. 2023,
         section 2.2); default: one for each query. hidden: width between `up` and `down`, default 4 * d_model.
     start: "zero", or "gpt2" for GPT-2's own initialisation.
+    conv_width: queries, keys and values are a weighted sum, number by number, of those of the last so many tokens.
     """
 
     vocab_size: int
@@ -58,6 +60,7 @@ class GPTConfig:
     rotary_base: float = 10_000.0
     eps: float | None = None
     start: str = "zero"
+    conv_width: int = 1
 
     @classmethod
     def gpt2(cls, vocab_size, **sizes):
@@ -115,6 +118,32 @@ def make_norm(config):
     return nn.LayerNorm(config.d_model, eps=1e-5 if config.eps is None else config.eps, bias=config.bias)
 
 
+class Near(nn.Module):
+    """Each number of a token becomes a weighted sum of that number in the last `width` tokens.
+
+    So et al. 2021, Primer, section 4 (there: depthwise convolution): the query of a token then knows the word before.
+    It begins with all weight on the token itself.
+    """
+
+    def __init__(self, n_numbers, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width, 1, n_numbers))
+        with torch.no_grad():
+            self.weight[0] = 1
+
+    def forward(self, x, past=None):
+        """x (batch, time, n_numbers); past: the layer's `KeyValues`, which keep the last tokens for the next call."""
+        before = len(self.weight) - 1
+        if past is not None and past.near is not None:
+            x_long = torch.cat((past.near, x), dim=1)
+        else:
+            x_long = F.pad(x, (0, 0, before, 0))  # in front of the text there is nothing
+        if past is not None:
+            past.near = x_long[:, -before:]
+        time = x.size(1)
+        return sum(w * x_long[:, before - i : before - i + time] for i, w in enumerate(self.weight))
+
+
 class Attention(nn.Module):
     """Causal self-attention: each position mixes the values of the positions up to itself."""
 
@@ -124,12 +153,17 @@ class Attention(nn.Module):
         self.n_heads, self.n_kv_heads = config.n_heads, config.n_kv_heads or config.n_heads
         self.qkv = nn.Linear(config.d_model, (self.n_heads + 2 * self.n_kv_heads) * config.d_head, config.bias)
         self.out = nn.Linear(config.d_model, config.d_model, config.bias)
+        if config.conv_width > 1:
+            self.near = Near(self.qkv.out_features, config.conv_width)
 
     def forward(self, x, turn=None, past=None, mask=None):
         """x (batch, time, d_model); turn: cos and sin for rotary positions; mask: True where a query may look."""
         batch, time, d_model = x.shape
         n, n_kv = self.n_heads, self.n_kv_heads
-        heads = self.qkv(x).view(batch, time, n + 2 * n_kv, -1).transpose(1, 2)  # those of q, of k, of v
+        qkv = self.qkv(x)
+        if self.config.conv_width > 1:
+            qkv = self.near(qkv, past)
+        heads = qkv.view(batch, time, n + 2 * n_kv, -1).transpose(1, 2)  # those of q, of k, of v
         qk, v = heads.split((n + n_kv, n_kv), dim=1)
         if self.config.qk_norm:
             qk = F.rms_norm(qk, qk.shape[-1:])
@@ -188,6 +222,7 @@ class KeyValues:
 
     def __init__(self, context):
         self.context, self.length = context, 0
+        self.near = None  # for `Near`: what the last tokens were
 
     def extend(self, k, v):
         """Put k and v (batch, n_heads, time, d_head) behind the kept ones; returns all."""

@@ -1,6 +1,7 @@
 """Text: cleaning it, cutting it into tokens, and numbering them."""
 
 from lmlib.text.bpe import BPETokenizer
+from lmlib.text.chatml import ChatML
 from lmlib.text.cleaning import (
     clean,
     collapse_blanks,
@@ -15,6 +16,7 @@ from lmlib.text.cleaning import (
     strip_html,
     unify_newlines,
 )
+from lmlib.text.published import PublishedTokenizer
 from lmlib.text.tokenizers import CharTokenizer, WordTokenizer, load_tokenizer
 from lmlib.text.vocabulary import END, UNKNOWN, Vocabulary
 
@@ -23,6 +25,8 @@ __all__ = [
     "UNKNOWN",
     "BPETokenizer",
     "CharTokenizer",
+    "ChatML",
+    "PublishedTokenizer",
     "Vocabulary",
     "WordTokenizer",
     "clean",

@@ -6,6 +6,7 @@ from .history import History
 from .loop import TrainingError, fit, next_token_loss
 from .optim import Muon, make_optimizers
 from .schedule import SCHEDULES
+from .shards import ShardBatches, Shards
 
 __all__ = [
     "SCHEDULES",
@@ -14,6 +15,8 @@ __all__ = [
     "DocumentBatches",
     "History",
     "Muon",
+    "ShardBatches",
+    "Shards",
     "StreamBatches",
     "TokenBatches",
     "TrainingError",

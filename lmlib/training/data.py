@@ -30,9 +30,12 @@ class TokenBatches:
         _check_sizes(context, batch_size)
         self.ids = torch.as_tensor(ids)
         self.context, self.batch_size, self.seed = context, batch_size, seed
-        if len(self.ids) <= context:
+        self._check_length()
+
+    def _check_length(self):
+        if len(self.ids) <= self.context:
             raise ValueError(
-                f"a text of {len(self.ids)} tokens has no window of context {context} and a next token: "
+                f"a text of {len(self.ids)} tokens has no window of context {self.context} and a next token: "
                 "give a longer text or a shorter context"
             )
 
@@ -45,8 +48,12 @@ class TokenBatches:
         starts = torch.randint(
             len(self.ids) - self.context, (self.batch_size,), generator=_generator(self.seed, step)
         )
-        windows = self.ids[starts[:, None] + torch.arange(self.context + 1)]
+        windows = self._windows(starts)
         return windows[:, :-1], windows[:, 1:]
+
+    def _windows(self, starts):
+        """The tokens behind each start, and one more to predict: (batch_size, context + 1)."""
+        return self.ids[starts[:, None] + torch.arange(self.context + 1)]
 
     def all_batches(self):
         """Every token after the first once, in windows side by side; the last batches are smaller."""

@@ -10,6 +10,7 @@ from .chips import TokenChips
 from .embedding_map import EmbeddingMap
 from .gates import GateBoard
 from .guess import GuessGame
+from .positions import PositionView
 from .reach import MemoryReach
 from .sampler import Sampler
 from .stepper import RNNStepper
@@ -20,6 +21,7 @@ __all__ = [
     "GateBoard",
     "GuessGame",
     "MemoryReach",
+    "PositionView",
     "RNNStepper",
     "Sampler",
     "TokenChips",

@@ -1,0 +1,125 @@
+"""Talk with a published chat model: `python -m lmlib chat`.
+
+Nothing here is new: the conversation is one long text, and `Chat` lets the model write the next message of it.
+"""
+
+import argparse
+import codecs
+import time
+
+import torch
+
+from .decoding import Decoding
+from .generate import Reader, draw
+from .text.chatml import STOP
+
+
+class Chat:
+    """A conversation. `say(text)` returns the model's answer; `messages` holds all that was said.
+
+    system: what the model is told first (default: the template's own). The same seed gives the same answers.
+    settings: see `Decoding`; by default temperature 0.2 and top_p 0.9, as SmolLM2's authors suggest.
+    After each answer `tokens` and `seconds` say how long it was and how long the writing took, `read` and
+    `seconds_to_read` the same of what was new in the question.
+    """
+
+    def __init__(self, model, tokenizer, template, system=None, seed=0, temperature=0.2, top_p=0.9, **settings):
+        self.model, self.tokenizer, self.template = model, tokenizer, template
+        self.messages = [] if system is None else [{"role": "system", "content": system}]
+        self.decoding = Decoding(temperature, top_p=top_p, **settings)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.reader = Reader(model, [])
+        self.tokens = self.read = 0
+        self.seconds = self.seconds_to_read = 0.0
+
+    def say(self, text, max_tokens=400, on_text=None):
+        """The model's answer to a message. `on_text(piece)` gets it piece by piece, while it is written."""
+        if max_tokens < 1:
+            raise ValueError(f"max_tokens is {max_tokens}: an answer has at least 1")
+        self.messages.append({"role": "user", "content": text})
+        self._read(self.template.encode(self.tokenizer, self.messages))
+        answer = ""
+        try:
+            for piece in self._write(max_tokens):
+                answer += piece
+                if on_text and piece:
+                    on_text(piece)
+        except BaseException:
+            # Stopped in the middle of a layer, the cache would hold keys of some layers only: read anew next time.
+            self.reader = Reader(self.model, [])
+            raise
+        finally:  # an answer that was interrupted counts as far as it came
+            self.messages.append({"role": "assistant", "content": answer})
+        return answer
+
+    def _read(self, ids):
+        """Put what is new behind what the model has read; begin anew where that is not the beginning of it."""
+        known = self.reader.ids
+        if ids[: len(known)] != known:
+            self.reader = Reader(self.model, [])
+        self.read = len(ids) - len(self.reader.ids)
+        self.reader.ids += ids[len(self.reader.ids) :]
+
+    def _write(self, max_tokens):
+        """The answer in pieces: each token's text, held back while it may be half a character."""
+        stop = self.tokenizer.specials[STOP]
+        characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        begun = time.perf_counter()
+        scores = self.reader.scores()
+        self.seconds_to_read = time.perf_counter() - begun
+        self.tokens, self.seconds = 0, 0.0
+        while self.tokens < max_tokens:
+            begun = time.perf_counter()
+            if self.tokens:
+                scores = self.reader.scores()
+            token = draw(self.decoding.distribution(scores, self.reader.ids), self.generator)
+            self.seconds += time.perf_counter() - begun
+            if token in (stop, self.tokenizer.end_id):
+                break
+            self.reader.ids.append(token)
+            self.tokens += 1
+            yield characters.decode(self.tokenizer.decode_bytes([token]))
+        yield characters.decode(b"", final=True)
+
+
+def main(argv=None):
+    """Talk with SmolLM2-135M-Instruct."""
+    parser = argparse.ArgumentParser(prog="python -m lmlib chat", description=main.__doc__)
+    add = parser.add_argument
+    add("question", nargs="*", help="one question; without it you talk until an empty line")
+    add("--system", help="what the model is told first")
+    add("--tokens", type=int, default=400, help="the most tokens of an answer (default: 400)")
+    add("--temperature", type=float, default=0.2)
+    add("--top-p", type=float, default=0.9)
+    add("--repetition-penalty", type=float, default=1.0)
+    add("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+
+    from .models.pretrained import load_smollm2
+
+    begun = time.perf_counter()
+    settings = {"temperature": args.temperature, "top_p": args.top_p, "repetition_penalty": args.repetition_penalty}
+    chat = Chat(*load_smollm2(), system=args.system, seed=args.seed, **settings)
+    print(f"SmolLM2-135M-Instruct, {chat.model.n_parameters:,} numbers, read in {time.perf_counter() - begun:.1f} s")
+    if args.question:
+        _answer(chat, " ".join(args.question), args.tokens)
+        return
+    print("Say something; an empty line ends the conversation.")
+    while True:
+        try:
+            question = input("\nyou: ").strip()
+        except EOFError:
+            return
+        if not question:
+            return
+        _answer(chat, question, args.tokens)
+
+
+def _answer(chat, question, tokens):
+    print("model: ", end="", flush=True)
+    try:
+        chat.say(question, tokens, on_text=lambda piece: print(piece, end="", flush=True))
+    except KeyboardInterrupt:  # ends this answer; at the question, it ends the conversation
+        print(" ...", end="")
+    pace = f", {chat.tokens / chat.seconds:.0f} a second" if chat.seconds else ""
+    print(f"\n[{chat.tokens} tokens{pace}]")
