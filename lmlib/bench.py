@@ -10,8 +10,10 @@ likeliest one. Reading the prompt (prefill) and writing (decode) are timed apart
 """
 
 import argparse
+import csv
 import time
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -27,7 +29,7 @@ NANOGPT_CPU, FIVE_GRAM, NANOGPT_GPU = 1.88, 1.50, 1.4697
 
 @dataclass
 class Run:
-# What others reached on this text, nats per character: nanoGPT (Karpathy 2022, README), a 5-gram by counting.
+    # What others reached on this text, nats per character: nanoGPT (Karpathy 2022, README), a 5-gram by counting.
 
     name: str
     goal: float | None
@@ -82,11 +84,43 @@ def training(corpus="tiny-shakespeare", steps=None, long=False, minute=60.0, sho
     return runs
 
 
+TABLE = Path(__file__).resolve().parents[1] / "data" / "bench.csv"
+COLUMNS = ("name", "goal", "parameters", "tokens", "seconds", "loss")
+
+
+def write(runs, path=TABLE):
+    """Write the curves of all runs, one row a point; the last point of a run is its result."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for run in runs:
+            for seconds, loss in run.curve:
+                goal = "" if run.goal is None else run.goal
+                table.writerow((run.name, goal, run.parameters, run.tokens, round(seconds, 2), round(loss, 4)))
+
+
+def read(path=TABLE):
+    """The runs of a table that `write` made. Raises FileNotFoundError where there is none."""
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path} is missing: make it with `python -m lmlib bench --long --table {path}`")
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    runs = []
+    for name, points in groupby(rows, key=lambda row: row["name"]):
+        points = list(points)
+        curve = [(float(p["seconds"]), float(p["loss"])) for p in points]
+        goal = float(points[0]["goal"]) if points[0]["goal"] else None
+        seconds, loss = curve[-1]
+        sizes = int(points[0]["parameters"]), int(points[0]["tokens"])
+        runs.append(Run(name, goal, loss, seconds, *sizes, curve))
+    return runs
+
+
 # --- generation ---
 
 
 @torch.inference_mode()
-def write(model, ids, n):
+def write_on(model, ids, n):
     """The likeliest n tokens after ids (batch, time), one after the other, with a cache: (batch, n)."""
     cache, written = model.new_cache(), []
     logits = model(ids, cache)
@@ -149,9 +183,9 @@ def generation(batches=(1, 16), prompt=128, n=256, repeats=5, show=print, **size
         def reference(new, ids=ids, everything=everything):
             return theirs.generate(ids, max_new_tokens=new, **everything)[:, prompt:]
 
-        same = (write(ours, ids, n) == reference(n)).double().mean().item()
+        same = (write_on(ours, ids, n) == reference(n)).double().mean().item()
         times = {}
-        for who, call in (("ours", lambda new, ids=ids: write(ours, ids, new)), ("theirs", reference)):
+        for who, call in (("ours", lambda new, ids=ids: write_on(ours, ids, new)), ("theirs", reference)):
             first = _seconds(lambda call=call: call(1), repeats)
             times[who] = first, _seconds(lambda call=call: call(n), repeats) - first
         for what, tokens, part in (("reading the prompt", prompt, 0), ("writing", n - 1, 1)):
@@ -198,11 +232,12 @@ def main(argv=None):
     add("--no-generation", action="store_true", help="training only")
     add("--no-training", action="store_true", help="generation only")
     add("--picture", metavar="FILE", help="write the curves as a PNG")
+    add("--table", metavar="FILE", help="write the curves as a table, CSV")
     args = parser.parse_args(argv)
     if args.threads < 1:
         raise ValueError(f"--threads is {args.threads}: give at least 1")
-    if args.picture and args.no_training:
-        raise ValueError("--picture shows the trainings: leave --no-training out")
+    if (args.picture or args.table) and args.no_training:
+        raise ValueError("--picture and --table are of the trainings: leave --no-training out")
 
     before = torch.get_num_threads()
     torch.set_num_threads(args.threads)
@@ -212,6 +247,8 @@ def main(argv=None):
             part = {"steps": 100, "minute": 3.0} if args.quick else {}
             runs = training(args.corpus, long=args.long, show=lambda line: print(line, flush=True), **part)
             _ratios(runs)
+            if args.table:
+                write(runs, args.table)
             if args.picture:
                 from . import plots
 

@@ -8,7 +8,7 @@ from helpers import shared_data
 
 from lmlib import bench, models, recipes
 from lmlib.__main__ import main
-from lmlib.bench import Run, generation, training, twins, write
+from lmlib.bench import Run, generation, read, training, twins, write, write_on
 from lmlib.models.gpt import GPT, GPTConfig
 from lmlib.training import make_optimizers
 from lmlib.training.loop import fit
@@ -89,9 +89,9 @@ def test_both_write_the_same_tokens(batch):
     ids = torch.randint(11, (batch, 9), generator=torch.Generator().manual_seed(1))
     options = {"attention_mask": torch.ones_like(ids), "do_sample": False, "pad_token_id": 0}
     truth = theirs.generate(ids, max_new_tokens=25, **options)[:, 9:]
-    assert torch.equal(write(ours, ids, 25), truth)
+    assert torch.equal(write_on(ours, ids, 25), truth)
     assert len(truth.unique()) > 1  # not one token for ever
-    assert write(ours, ids, 1).shape == (batch, 1)
+    assert write_on(ours, ids, 1).shape == (batch, 1)
 
 
 def test_generation_in_small():
@@ -121,6 +121,14 @@ def test_the_ratio_is_the_first_moment_below_the_baseline(capsys):
     assert capsys.readouterr().out == "fast: below the baseline's loss after 0.50 of its time at most\n"
 
 
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    runs = [run("nanoGPT's settings", None, 1.9, 20.0), run("fast, a fifth", 1.88, 1.8, 4.0)]
+    write(runs, tmp_path / "bench.csv")
+    assert read(tmp_path / "bench.csv") == runs
+    with pytest.raises(FileNotFoundError, match="lmlib bench --long --table"):
+        read(tmp_path / "nothing.csv")
+
+
 def test_the_picture_names_every_training():
     runs = [run("nanoGPT's settings", None, 1.9, 20.0), run("fast, a fifth", 1.88, 1.8, 4.0)]
     fig, alt = bench.figure(runs)
@@ -135,11 +143,17 @@ def test_the_command(corpus, tmp_path, capsys, monkeypatch):
     threads = torch.get_num_threads()
     real = bench.training
     monkeypatch.setattr(bench, "training", lambda *a, **options: real(*a, **options | {"steps": 2, "minute": 0.01}))
-    picture = tmp_path / "curves.png"
+    picture, table = tmp_path / "curves.png", tmp_path / "curves.csv"
     options = ["--corpus", corpus, "--threads", "1", "--no-generation", "--picture", str(picture)]
+    options += ["--table", str(table)]
     assert main(["bench", "--quick", *options]) == 0
     said = capsys.readouterr().out
     assert "nanoGPT's settings" in said and "fast, the same time" in said and "5 minutes" not in said
+    assert [one.name for one in read(table)] == [
+        "nanoGPT's settings",
+        "fast, a fifth of the time",
+        "fast, the same time",
+    ]
     assert picture.read_bytes().startswith(b"\x89PNG") and torch.get_num_threads() == threads
     for wrong in (["--threads", "0"], ["--no-training", "--picture", str(picture)], ["--corpus", "nowhere.txt"]):
         assert main(["bench", "--no-generation", *wrong]) == 1
