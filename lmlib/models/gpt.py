@@ -333,6 +333,10 @@ class GPT(nn.Module):
         x = self.drop(x)
         for i, block in enumerate(self.blocks):
             x = block(x, turn, cache[i] if cache is not None else None, mask)
+        return self.read_out(x)
+
+    def read_out(self, x):
+        """The scores that a residual stream (..., d_model) stands for: the last norm, then the head."""
         return F.linear(self.norm(x), self.embedding.weight if self.head is None else self.head.weight)
 
     @staticmethod

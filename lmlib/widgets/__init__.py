@@ -14,10 +14,12 @@ from .positions import PositionView
 from .reach import MemoryReach
 from .sampler import Sampler
 from .stepper import RNNStepper
+from .xray import GPTXray
 
 __all__ = [
     "AttentionView",
     "EmbeddingMap",
+    "GPTXray",
     "GateBoard",
     "GuessGame",
     "MemoryReach",
