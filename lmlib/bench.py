@@ -11,6 +11,7 @@ likeliest one. Reading the prompt (prefill) and writing (decode) are timed apart
 
 import argparse
 import csv
+import math
 import time
 from dataclasses import dataclass
 from itertools import groupby
@@ -208,13 +209,24 @@ def figure(runs):
     title = f"{fast.name}: {fast.loss:.2f}; nanoGPT's settings: {runs[0].loss:.2f} in {runs[0].seconds:.0f} s"
     fig, ax = plots.figure(title=title)
     looks = [("alternative", "--"), *[("model", style) for style in ("-", ":", "-.", (0, (6, 2)))]]
+    top = min(3.0, max(loss for run in runs for _, loss in run.curve))
+    gap, low = 0.06 * (top - min(run.loss for run in runs)), math.inf
+    written = {}  # each name at its last loss, but not over the one above
+    for run in sorted(runs, key=lambda run: -run.loss):
+        low = written[run.name] = min(run.loss, low - gap)
     for run, (role, style) in zip(runs, looks):
         seconds, losses = zip(*run.curve)
         ax.plot(seconds, losses, color=plots.COLOUR[role], linestyle=style, marker="o", markersize=3)
-        plots.beside(ax, f"{run.name}: {losses[-1]:.2f}", seconds[-1], losses[-1], color=plots.COLOUR[role])
+        box = {"facecolor": plots.COLOUR["paper"], "edgecolor": "none", "pad": 1}  # curves pass behind
+        name = f"{run.name}: {losses[-1]:.2f}"
+        plots.beside(ax, name, seconds[-1], written[run.name], color=plots.COLOUR[role], bbox=box, zorder=5)
     ax.set_xscale("log")
-    ax.set_xlim(right=20 * max(run.seconds for run in runs))  # room for the names
-    ax.set_ylim(top=min(3.0, max(loss for run in runs for _, loss in run.curve)))
+    longest = max(run.seconds for run in runs)
+    ax.set_xlim(right=20 * longest)  # room for the names
+    ticks = [t for t in (1, 3, 10, 30, 100, 300, 1000) if ax.get_xlim()[0] <= t <= 2 * longest]
+    ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_ylim(top=top)
     ax.set_xlabel("seconds of training")
     ax.set_ylabel("validation loss (nats per character)")
     alt = "; ".join(f"{run.name}: {run.loss:.3f} nats per character after {run.seconds:.0f} s" for run in runs)

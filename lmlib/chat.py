@@ -5,13 +5,17 @@ Nothing here is new: the conversation is one long text, and `Chat` lets the mode
 
 import argparse
 import codecs
+import json
 import time
+from pathlib import Path
 
 import torch
 
 from .decoding import Decoding
 from .generate import Reader, draw
 from .text.chatml import STOP
+
+RECORD = Path(__file__).resolve().parents[1] / "data" / "smollm2.json"
 
 
 class Chat:
@@ -93,14 +97,26 @@ def main(argv=None):
     add("--top-p", type=float, default=0.9)
     add("--repetition-penalty", type=float, default=1.0)
     add("--seed", type=int, default=0)
+    add("--record", metavar="FILE", help="ask each question in a conversation of its own, and write all down as JSON")
     args = parser.parse_args(argv)
+    if args.record and not args.question:
+        raise ValueError("--record writes the answers to questions down: give at least one, in quotation marks")
 
     from .models.pretrained import load_smollm2
 
     begun = time.perf_counter()
     settings = {"temperature": args.temperature, "top_p": args.top_p, "repetition_penalty": args.repetition_penalty}
-    chat = Chat(*load_smollm2(), system=args.system, seed=args.seed, **settings)
-    print(f"SmolLM2-135M-Instruct, {chat.model.n_parameters:,} numbers, read in {time.perf_counter() - begun:.1f} s")
+    parts = load_smollm2()
+    seconds = time.perf_counter() - begun
+    print(f"SmolLM2-135M-Instruct, {parts[0].n_parameters:,} numbers, read in {seconds:.1f} s")
+
+    def new():
+        return Chat(*parts, system=args.system, seed=args.seed, **settings)
+
+    if args.record:
+        record(args.record, new, args.question, args.tokens, seconds, argv)
+        return
+    chat = new()
     if args.question:
         _answer(chat, " ".join(args.question), args.tokens)
         return
@@ -113,6 +129,50 @@ def main(argv=None):
         if not question:
             return
         _answer(chat, question, args.tokens)
+
+
+def record(path, new, questions, tokens, seconds, argv):
+    """Ask each question in a conversation of its own; write what was said, how quickly, and in how much memory."""
+    from . import __version__
+
+    asked = []
+    for question in questions:
+        chat = new()
+        answer = chat.say(question, tokens)
+        asked.append(
+            {"question": question, "answer": answer, "tokens": chat.tokens, "seconds": round(chat.seconds, 2)}
+        )
+    found = {
+        "command": "python -m lmlib chat " + " ".join(f'"{word}"' if " " in word else word for word in argv),
+        "lmlib": __version__,
+        "threads": torch.get_num_threads(),
+        "parameters": chat.model.n_parameters,
+        "seconds_to_load": round(seconds, 1),
+        "peak_memory_gb": _peak_memory(),
+        "answers": asked,
+    }
+    Path(path).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _peak_memory():
+    """The most memory that this process has held, in 10**9 bytes; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    import sys
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most * (1 if sys.platform == "darwin" else 1024) / 1e9, 2)
+
+
+def recorded(path=RECORD):
+    """What `record` wrote, as a dict. Raises FileNotFoundError, saying how to make it, where there is none."""
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f'{path} is missing: make it with `python -m lmlib chat --record {path} "a question"`'
+        )
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def _answer(chat, question, tokens):

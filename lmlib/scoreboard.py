@@ -124,7 +124,12 @@ RECIPES = {  # name: (lesson, how, does chance play a part)
         _Network("word", model="recurrentlm", cell="lstm", d_model=128, attention=True, n_heads=4),
         True,
     ),
-    "GPT": ("08", _Network("bpe", model="gpt", context=512, n_layers=3, n_heads=4, d_model=96), True),
+    # The last form of `lmlib.changes`.
+    "GPT": (
+        "08",
+        _Network("word", model="gpt", context=512, n_layers=3, n_heads=3, d_model=96, tied_head=True, conv_width=3),
+        True,
+    ),
 }
 UNIGRAM = "unigram, characters"
 

@@ -7,8 +7,10 @@ lies beside the checkout. Everything else runs anywhere.
 import json
 import os
 import tempfile
+import time
 import zipfile
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -320,6 +322,31 @@ def test_the_command_answers_one_question_or_talks(tiny, monkeypatch, capsys):
     assert capsys.readouterr().out.count("model: Fine.\n") == 2
 
 
+def test_answers_are_recorded_with_how_they_came_about(tiny, monkeypatch, tmp_path):
+    def loaded():
+        model = Scripted(tiny[1].encode(f"Fine.{STOP}" * 2, specials=True), len(tiny[1]))
+        model.n_parameters = 7
+        return model, tiny[1], tiny[2]
+
+    monkeypatch.setattr(pretrained, "load_smollm2", loaded)
+    path = tmp_path / "said.json"
+    chat.main(["--record", str(path), "How are you?", "Why?"])
+    found = chat.recorded(path)
+    assert [a["question"] for a in found["answers"]] == ["How are you?", "Why?"]
+    assert [a["answer"] for a in found["answers"]] == ["Fine.", "Fine."]
+    assert found["parameters"] == 7 and found["command"].endswith('"How are you?" Why?')
+    with pytest.raises(ValueError, match="give at least one"):
+        chat.main(["--record", str(path)])
+    with pytest.raises(FileNotFoundError, match="lmlib chat --record"):
+        chat.recorded(tmp_path / "nothing.json")
+
+
+def test_what_the_lesson_shows_was_recorded_from_this_model():
+    found = chat.recorded()
+    assert found["parameters"] == 134_515_008 and len(found["answers"]) >= 3
+    assert all(a["answer"] and a["tokens"] and a["seconds"] > 0 for a in found["answers"])
+
+
 # -- SmolLM2-135M-Instruct itself ----------------------------------------------------------------------------
 
 
@@ -428,3 +455,12 @@ def test_smollm2_answers_as_in_transformers(smollm2, smollm2_of_transformers):
     ids = torch.tensor([template.encode(tokenizer, talk.messages[:1])])
     written = smollm2_of_transformers.generate(ids, max_new_tokens=40, do_sample=False)[0, ids.size(1) :].tolist()
     assert tokenizer.decode(written) == answer
+
+
+def test_the_lessons_own_cell_runs_it(smollm2_wheel, capsys):
+    """The cell that `SMOLLM2 = True` switches on."""
+    notebook = nbformat.read(ROOT / "notebooks" / "08_gpt.ipynb", as_version=4)
+    (cell,) = [c for c in notebook.cells if c.cell_type == "code" and "if SMOLLM2:" in c.source]
+    exec(cell.source, {"SMOLLM2": True, "time": time, "chat": chat, "load_smollm2": load_smollm2})
+    said = capsys.readouterr().out
+    assert "What is a language model?" in said and "tokens a second" in said and "language" in said.splitlines()[-2]
