@@ -41,11 +41,10 @@ CHANGES = [  # name, the parts that change, the optimiser from here on (None: as
 
 @dataclass
 class Row:
-    """One form. bits: per character on the validation stories, mean over the seeds; seconds: of one training."""
+    """One form. bits: per character on the validation stories, mean over the seeds; spread: standard deviation."""
 
     change: str
     parameters: int
-    seconds: float
     bits: float
     spread: float
     seeds: int
@@ -77,13 +76,13 @@ def train(parts, optimizer, seed=0, steps=None, kind=KIND):
 
 
 def measure(parts, optimizer, seed):
-    """Bits per character on the validation stories, the number of parameters, seconds of training."""
+    """Bits per character on the validation stories, and the number of parameters."""
     from . import village
     from .metrics import bits_per_character
 
-    model, tokenizer, history = train(parts, optimizer, seed)
+    model, tokenizer, _ = train(parts, optimizer, seed)
     bits = bits_per_character(model, tokenizer, village.load_stories("validation"))
-    return bits, model.n_parameters, history.seconds
+    return bits, model.n_parameters
 
 
 def read(path=TABLE):
@@ -114,10 +113,8 @@ def make(names=()):
     for name, parts, optimizer in forms():
         if name in rows and name not in names:
             continue
-        bits, sizes, seconds = zip(*(measure(parts, optimizer, seed) for seed in SEEDS))
-        rows[name] = Row(
-            name, sizes[0], round(mean(seconds), 1), round(mean(bits), 4), round(stdev(bits), 4), len(bits)
-        )
+        bits, sizes = zip(*(measure(parts, optimizer, seed) for seed in SEEDS))
+        rows[name] = Row(name, sizes[0], round(mean(bits), 4), round(stdev(bits), 4), len(bits))
         print(f"{name}: {rows[name].bits:.4f} ± {rows[name].spread:.4f} bits per character", flush=True)
         write([rows[name] for name in known if name in rows])
 

@@ -89,14 +89,14 @@ class _Network:
     def __init__(self, kind, **sizes):
         self.kind, self.sizes = kind, sizes
 
-    def train(self, seed):
+    def train(self, seed, epochs=EPOCHS):
         """The trained model, its tokenizer, and the history of its training."""
         from . import models, recipes
         from .training import fit
 
         corpus = recipes.prepare("village", kind=self.kind, batch_size=4, seed=seed)
         model = models.build({**self.sizes, "vocab_size": len(corpus.tokenizer), "seed": seed})
-        steps = math.ceil(EPOCHS * corpus.train.steps_per_epoch)
+        steps = math.ceil(epochs * corpus.train.steps_per_epoch)
         history = fit(model, corpus.train, corpus.live, steps=steps, lr=0.02, seed=seed, progress=False)
         return model, corpus.tokenizer, history
 
@@ -157,10 +157,11 @@ def make(names=None):
         print(f"{name}: {rows[name].bits:.3f} bits per character", flush=True)
 
 
-def keep(name, folder):
+def keep(name, folder, epochs=EPOCHS):
     """Train the named network with the first seed and keep it as a checkpoint that `load_checkpoint` reads.
 
-    Raises ValueError for a name that is not in the table, or is a model that counts.
+    epochs: how often it reads the stories; more than EPOCHS make a better model than its row says. Raises ValueError
+    for a name that is not in the table, or is a model that counts.
     """
     from .metrics import bits_per_character
     from .training import save_checkpoint
@@ -169,9 +170,10 @@ def keep(name, folder):
     if not isinstance(network, _Network):
         networks = ", ".join(known for known, (_, run, _) in RECIPES.items() if isinstance(run, _Network))
         raise ValueError(f"{name!r} is no network of the scoreboard: choose one of {networks}")
-    model, tokenizer, history = network.train(SEEDS[0])
+    model, tokenizer, history = network.train(SEEDS[0], epochs)
     test = {"bits_per_character": round(bits_per_character(model, tokenizer, village.load_stories("test")), 4)}
     command = f'python -m lmlib scoreboard --keep "{name}" {Path(folder).as_posix()}'
+    command += f" --epochs {epochs}" if epochs != EPOCHS else ""
     save_checkpoint(folder, model, tokenizer, step=len(history.steps), corpus="village", test=test, command=command)
 
 
@@ -213,12 +215,13 @@ def main(argv):
     parser.add_argument(
         "--keep", nargs=2, metavar=("MODEL", "FOLDER"), help="train this network once and keep it as a checkpoint"
     )
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"for --keep (default: {EPOCHS}, as in the table)")
     parser.add_argument("--picture", metavar="FILE", help="write the table's picture as a PNG")
     args = parser.parse_args(argv)
     if args.make is not None:
         make(args.make)
     if args.keep:
-        keep(*args.keep)
+        keep(*args.keep, args.epochs)
     floor = village.bits_per_character("test")
     print(table(read(), floor))
     if args.picture:

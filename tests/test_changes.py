@@ -47,7 +47,7 @@ def test_a_form_trains_and_is_measured(monkeypatch):
     assert isinstance(model, GPT) and history.steps == [1, 2] and model.config.conv_width == 3
     monkeypatch.setattr(changes, "train", lambda *_: (model, tokenizer, history))
     monkeypatch.setattr("lmlib.village.load_stories", lambda split: ["It rained."])
-    bits, n, _ = measure(parts, optimizer, 0)
+    bits, n = measure(parts, optimizer, 0)
     assert bits > 1 and n == model.n_parameters
 
 
@@ -64,11 +64,11 @@ def test_one_row_is_made_anew_and_the_others_stay(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(changes, "TABLE", table)
     monkeypatch.setattr(changes.read, "__defaults__", (table,))
     monkeypatch.setattr(changes.write, "__defaults__", (table,))
-    monkeypatch.setattr(changes, "measure", lambda parts, optimizer, seed: (0.3 + 0.01 * seed, 5, 1.0))
+    monkeypatch.setattr(changes, "measure", lambda parts, optimizer, seed: (0.3 + 0.01 * seed, 5))
     changes.make()
     assert [row.change for row in read()] == [name for name, _, _ in forms()]
     assert (read()[0].bits, read()[0].spread) == (0.31, 0.01)
-    monkeypatch.setattr(changes, "measure", lambda parts, optimizer, seed: (0.2, 5, 1.0))
+    monkeypatch.setattr(changes, "measure", lambda parts, optimizer, seed: (0.2, 5))
     changes.make(["Muon"])
     assert [row.change for row in read() if row.bits == 0.2] == ["Muon"] and len(read()) == len(forms())
     with pytest.raises(ValueError, match="no form is called 'Adam'"):
@@ -76,7 +76,7 @@ def test_one_row_is_made_anew_and_the_others_stay(tmp_path, monkeypatch, capsys)
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
-    rows = [Row("GPT-2", 5, 1.5, 0.25, 0.01, 3)]
+    rows = [Row("GPT-2", 5, 0.25, 0.01, 3)]
     write(rows, tmp_path / "changes.csv")
     assert read(tmp_path / "changes.csv") == rows
     with pytest.raises(FileNotFoundError, match="python -m lmlib.changes"):
