@@ -89,16 +89,27 @@ class _Network:
     def __init__(self, kind, **sizes):
         self.kind, self.sizes = kind, sizes
 
-    def train(self, seed, epochs=EPOCHS):
-        """The trained model, its tokenizer, and the history of its training."""
+    def train(self, seed, stories=None):
+        """The trained model, its tokenizer, and the history of its training.
+
+        stories: so many from the village's generator, each read once, instead of the training stories EPOCHS times.
+        """
         from . import models, recipes
         from .training import fit
 
         corpus = recipes.prepare("village", kind=self.kind, batch_size=4, seed=seed)
         model = models.build({**self.sizes, "vocab_size": len(corpus.tokenizer), "seed": seed})
-        steps = math.ceil(epochs * corpus.train.steps_per_epoch)
-        history = fit(model, corpus.train, corpus.live, steps=steps, lr=0.02, seed=seed, progress=False)
+        batches, epochs = (corpus.train, EPOCHS) if stories is None else (self._fresh(stories, corpus, seed), 1)
+        steps = math.ceil(epochs * batches.steps_per_epoch)
+        history = fit(model, batches, corpus.live, steps=steps, lr=0.02, seed=seed, progress=False)
         return model, corpus.tokenizer, history
+
+    @staticmethod
+    def _fresh(stories, corpus, seed):
+        from .training import DocumentBatches
+
+        told = (corpus.tokenizer.encode(village.story(number)) for number in range(stories))
+        return DocumentBatches(told, corpus.tokenizer.end_id, batch_size=4, seed=seed, context=512)
 
     def __call__(self, seed):
         from .metrics import bits_per_character
@@ -157,23 +168,25 @@ def make(names=None):
         print(f"{name}: {rows[name].bits:.3f} bits per character", flush=True)
 
 
-def keep(name, folder, epochs=EPOCHS):
+def keep(name, folder, stories=None):
     """Train the named network with the first seed and keep it as a checkpoint that `load_checkpoint` reads.
 
-    epochs: how often it reads the stories; more than EPOCHS make a better model than its row says. Raises ValueError
-    for a name that is not in the table, or is a model that counts.
+    stories: train on so many of the generator's stories, each read once; the model is then better than its row says.
+    Raises ValueError for a name that is not in the table, or is a model that counts, and for fewer stories than one.
     """
     from .metrics import bits_per_character
     from .training import save_checkpoint
 
+    if stories is not None and not 1 <= stories <= 1_000_000:
+        raise ValueError(f"--stories is {stories}: give 1 to 1,000,000 (later ones are for validation and test)")
     network = RECIPES[name][1] if name in RECIPES else None
     if not isinstance(network, _Network):
         networks = ", ".join(known for known, (_, run, _) in RECIPES.items() if isinstance(run, _Network))
         raise ValueError(f"{name!r} is no network of the scoreboard: choose one of {networks}")
-    model, tokenizer, history = network.train(SEEDS[0], epochs)
+    model, tokenizer, history = network.train(SEEDS[0], stories)
     test = {"bits_per_character": round(bits_per_character(model, tokenizer, village.load_stories("test")), 4)}
     command = f'python -m lmlib scoreboard --keep "{name}" {Path(folder).as_posix()}'
-    command += f" --epochs {epochs}" if epochs != EPOCHS else ""
+    command += f" --stories {stories}" if stories else ""
     save_checkpoint(folder, model, tokenizer, step=len(history.steps), corpus="village", test=test, command=command)
 
 
@@ -215,13 +228,13 @@ def main(argv):
     parser.add_argument(
         "--keep", nargs=2, metavar=("MODEL", "FOLDER"), help="train this network once and keep it as a checkpoint"
     )
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"for --keep (default: {EPOCHS}, as in the table)")
+    parser.add_argument("--stories", type=int, help="for --keep: train on so many fresh stories, each read once")
     parser.add_argument("--picture", metavar="FILE", help="write the table's picture as a PNG")
     args = parser.parse_args(argv)
     if args.make is not None:
         make(args.make)
     if args.keep:
-        keep(*args.keep, args.epochs)
+        keep(*args.keep, args.stories)
     floor = village.bits_per_character("test")
     print(table(read(), floor))
     if args.picture:

@@ -87,3 +87,28 @@ def test_errors_are_one_sentence(tmp_path):
         scoreboard.read(tmp_path / "none.csv")
     with pytest.raises(ValueError, match="no row is called 'gtp'"):
         scoreboard.make(["gtp"])
+
+
+def test_more_stories_come_from_the_generator_and_are_read_once(tmp_path, monkeypatch):
+    trained = {}
+
+    def fit(model, batches, *_, steps, **__):
+        trained["steps"], trained["texts"] = steps, len(batches.rows)
+        return type("History", (), {"steps": [1], "tokens": 1, "seconds": 1.0})
+
+    monkeypatch.setattr("lmlib.training.fit", fit)
+    monkeypatch.setattr("lmlib.metrics.bits_per_character", lambda *_: 0.25)
+    scoreboard.keep("GPT", tmp_path / "kept", stories=9)
+    assert trained == {"steps": 3, "texts": 9}  # batches of 4, 4 and 1
+    _, _, facts = load_checkpoint(tmp_path / "kept")
+    assert facts["command"].endswith("--stories 9") and facts["test"] == {"bits_per_character": 0.25}
+    with pytest.raises(ValueError, match="give 1 to 1,000,000"):
+        scoreboard.keep("GPT", tmp_path / "kept", stories=0)
+
+
+def test_the_shipped_gpt_has_the_form_of_its_row_and_read_more(rows):
+    model, tokenizer, facts = load_shipped("village-gpt")
+    assert model.n_parameters == rows["GPT"].parameters
+    bits = bits_per_character(model, tokenizer, village.load_stories("test")[:50])
+    assert bits == pytest.approx(facts["test"]["bits_per_character"], abs=0.02)
+    assert facts["test"]["bits_per_character"] < rows["GPT"].bits
