@@ -7,6 +7,7 @@ and with `LM_STATIC=1` in the environment it is all.
 
 from .attention import AttentionView
 from .chips import TokenChips
+from .decoding import DecodingExplorer
 from .embedding_map import EmbeddingMap
 from .gates import GateBoard
 from .guess import GuessGame
@@ -17,6 +18,7 @@ from .stepper import RNNStepper
 
 __all__ = [
     "AttentionView",
+    "DecodingExplorer",
     "EmbeddingMap",
     "GateBoard",
     "GuessGame",
