@@ -145,7 +145,8 @@ class DecodingExplorer(View):
 
 def _end(text, length=34):
     """The end of a text, as a title quotes it."""
-    return plots.visible(text if len(text) <= length else "…" + text[-length:]) or "nothing"
+    end = text if len(text) <= length else "…" + text[-length:]
+    return end.replace("\n", "↵") or "nothing"
 
 
 def _marked(text, good):
@@ -200,7 +201,8 @@ class Bars:
         others = int(cut.kept[self.n :].sum())
         for i, (hatched, bar, text) in enumerate(self.rows):
             gone = cut.kept[i] == 0 if i < self.n else others == 0
-            hatched.set_width(max(before[i], 0.012) if gone else 0)  # a bar too short to be seen is hatched, too
+            hatched.set_width(max(before[i], 0.012))  # a bar too short to be seen is hatched, too
+            hatched.set_visible(bool(gone))
             bar.set_width(after[i])
             text.xy = (max(before[i], after[i], 0.012 if gone else 0), i)
             told = f"{share(before[i])}, cut" if gone else f"{share(before[i])} → {share(after[i])}"
