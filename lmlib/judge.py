@@ -165,13 +165,13 @@ def grams(text, n):
 
 
 def distinct(texts, n=4, most=POOL):
-    """The share of different ones among the first `most` n-grams of the texts (Li et al. 2016, section 5)."""
+    """The share of different ones among the first `most` n-grams of the texts (Li et al. 2016, distinct-n)."""
     pool = [gram for text in texts for gram in grams(text, n)][:most]
     return len(set(pool)) / max(1, len(pool))
 
 
 def repeated(text, n=4):
-    """The share of a text's n-grams that stood in it before (Welleck et al. 2020, section 6)."""
+    """The share of a text's n-grams that stood in it before (as Welleck et al. 2020 count it)."""
     found = grams(text, n)
     return 1 - len(set(found)) / len(found) if found else 0.0
 
@@ -244,7 +244,7 @@ def main(argv=None):
         for setting in (VILLAGE, *SETTINGS):
             rows += [measure(model, tokenizer, setting, seed) for seed in SEEDS]
             print(table(rows).splitlines()[-1], flush=True)
-            save(rows)  # what is there is there, should the rest be interrupted
+        save(rows)
     print(table(read()))
 
 
