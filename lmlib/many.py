@@ -79,5 +79,8 @@ def continue_many(model, starts, end_id, seeds, max_tokens=300, temperature=1.0,
         read = [rows[i] for i in writing]
         law = decoding.distribution(step(torch.tensor(read)), read)
         tokens = [draw(p, generators[i]) for i, p in zip(writing, law)]
-        writing = [i for i, token in zip(writing, tokens) if token != end_id and not rows[i].append(token)]
+        for i, token in zip(writing, tokens):
+            if token != end_id:
+                rows[i].append(token)
+        writing = [i for i, token in zip(writing, tokens) if token != end_id]
     return [row[len(start) :] for row, start in zip(rows, starts)]
