@@ -215,7 +215,8 @@ def over_seeds(rows, name):
     found = {}
     for row in rows:
         found.setdefault(row.setting, []).append(getattr(row, name))
-    return {setting: (mean(values), min(values), max(values)) for setting, values in found.items()}
+    known = {setting: [x for x in values if x == x] or [float("nan")] for setting, values in found.items()}  # no nan
+    return {setting: (mean(values), min(values), max(values)) for setting, values in known.items()}
 
 
 def table(rows):
