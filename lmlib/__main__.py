@@ -146,9 +146,11 @@ def sample(argv):
     add("--min-p", type=float, help="draw from tokens with this share of the likeliest one's probability")
     add("--repetition-penalty", type=float, default=1.0, help="above 1: what stands there already comes less often")
     add("--stop", action="append", default=[], help="stop in front of this text (may be given several times)")
+    add("--beam", type=int, metavar="N", help="no drawing: beam search with N beams, and none of the settings above")
     add("--seed", type=int, default=0)
     args = parser.parse_args(argv)
 
+    from .beam import beam_texts
     from .generate import generate
     from .training import load_checkpoint
 
@@ -156,6 +158,9 @@ def sample(argv):
     if tokenizer is None:
         raise ValueError(f"{args.folder} holds a model without a tokenizer: save it with the one it was trained with")
     print(args.prompt, end="", flush=True)
+    if args.beam is not None:
+        print(beam_texts(model, tokenizer, args.prompt, args.beam, args.tokens)[0][0])
+        return
     generate(
         model,
         tokenizer,

@@ -51,17 +51,18 @@ class Decoding:
     def distribution(self, scores, ids=()):
         """The probabilities from scores (vocab_size,) and the ids so far: a tensor (vocab_size,), float64.
 
-        scores: logits, or logarithms of probabilities. Raises ValueError for a top_k above the vocabulary.
+        scores: logits, or logarithms of probabilities. Of several texts at once: scores (texts, vocab_size), and a
+        list of ids for each. Raises ValueError for a top_k above the vocabulary.
         """
-        scores = scores.double()
-        if self.top_k is not None and self.top_k > scores.numel():
-            raise ValueError(f"top_k is {self.top_k}, but the model knows {scores.numel()} tokens: give at most that")
+        scores, vocab_size = scores.double(), scores.size(-1)
+        if self.top_k is not None and self.top_k > vocab_size:
+            raise ValueError(f"top_k is {self.top_k}, but the model knows {vocab_size} tokens: give at most that")
         if self.repetition_penalty != 1:
             scores = penalise(scores, ids, self.repetition_penalty)
         if self.temperature == 0:
-            return torch.nn.functional.one_hot(scores.argmax(), scores.numel()).double()
+            return torch.nn.functional.one_hot(scores.argmax(-1), vocab_size).double()
         # The highest score becomes 0 before the division, so that no temperature is too small for float64.
-        scores = (scores - scores.max()) / self.temperature
+        scores = (scores - scores.amax(-1, keepdim=True)) / self.temperature
         if self.top_k is not None:
             scores = keep_top_k(scores, self.top_k)
         if self.top_p is not None:
@@ -72,16 +73,20 @@ class Decoding:
 
 
 def penalise(scores, ids, penalty):
-    """The scores (vocab_size,) with those of the tokens in `ids` made smaller, for a penalty above 1."""
-    seen = torch.as_tensor(sorted(set(ids)), dtype=torch.long)
-    old = scores[seen]
-    return scores.index_copy(0, seen, torch.where(old < 0, old * penalty, old / penalty))
+    """The scores (..., vocab_size) with those of the tokens in `ids` made smaller, for a penalty above 1.
+
+    ids: a list, or a list of lists for scores of several texts.
+    """
+    seen = torch.zeros_like(scores, dtype=torch.bool)
+    for row, text in zip(seen.view(-1, scores.size(-1)), [ids] if scores.ndim == 1 else ids):
+        row[torch.as_tensor(list(text), dtype=torch.long)] = True
+    return torch.where(seen, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
 
 
 def keep_top_k(scores, k):
-    """The k highest scores; all others become -inf."""
-    kept = scores.topk(k).indices
-    return torch.full_like(scores, -math.inf).index_copy(0, kept, scores[kept])
+    """The k highest of scores (..., vocab_size); all others become -inf."""
+    values, kept = scores.topk(k)
+    return torch.full_like(scores, -math.inf).scatter(-1, kept, values)
 
 
 def keep_top_p(scores, p):
@@ -90,11 +95,11 @@ def keep_top_p(scores, p):
     probability = ordered.softmax(-1)
     before = probability.cumsum(-1) - probability  # what the likelier tokens reach together without this one
     out = before >= p
-    out[0] = False  # the likeliest always stays
-    return scores.index_fill(0, order[out], -math.inf)
+    out[..., 0] = False  # the likeliest always stays
+    return scores.masked_fill(torch.zeros_like(out).scatter(-1, order, out), -math.inf)
 
 
 def keep_min_p(scores, share):
     """The scores with at least `share` of the highest one's probability; all others become -inf."""
     probability = scores.softmax(-1)
-    return scores.masked_fill(probability < share * probability.max(), -math.inf)
+    return scores.masked_fill(probability < share * probability.amax(-1, keepdim=True), -math.inf)

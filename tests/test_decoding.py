@@ -77,3 +77,13 @@ def test_impossible_tokens_stay_impossible():
     p = Decoding(0.5, 4, 0.99, 0.001, 1.5).distribution(scores, [0, 1])
     assert p[1] == p[3] == 0 and p.sum() == pytest.approx(1)
     assert torch.isfinite(keep_top_p(scores, 1.0)[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("settings", [*SETTINGS, {"temperature": 0}], ids=str)
+def test_several_texts_at_once_are_each_as_alone(settings):
+    generator = torch.Generator().manual_seed(3)
+    scores = torch.randn(5, 40, generator=generator) * 3
+    ids = torch.randint(40, (5, 7), generator=generator).tolist()
+    decoding = Decoding(**settings)
+    alone = torch.stack([decoding.distribution(row, text) for row, text in zip(scores, ids)])
+    torch.testing.assert_close(decoding.distribution(scores, ids), alone)

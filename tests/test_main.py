@@ -38,6 +38,9 @@ def test_train_then_sample_then_resume(corpus, tmp_path, capsys):
     assert text.startswith("One, ") and text.endswith("\n") and 6 < len(text) <= 36
     assert main(sample) == 0
     assert capsys.readouterr().out == text
+    assert main([*sample, "--beam", "2"]) == 0
+    assert capsys.readouterr().out.startswith("One, ")
+    assert main([*sample, "--beam", "0"]) == 1 and "give 1 (greedy) or more" in capsys.readouterr().err
 
     assert train(corpus, out, "--steps", 12, "--resume") == 0
     assert "12 steps" in capsys.readouterr().out

@@ -7,6 +7,7 @@ and with `LM_STATIC=1` in the environment it is all.
 
 from .attention import AttentionView
 from .chips import TokenChips
+from .decoding import DecodingExplorer
 from .embedding_map import EmbeddingMap
 from .gates import GateBoard
 from .guess import GuessGame
@@ -18,6 +19,7 @@ from .xray import GPTXray
 
 __all__ = [
     "AttentionView",
+    "DecodingExplorer",
     "EmbeddingMap",
     "GPTXray",
     "GateBoard",
