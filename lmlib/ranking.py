@@ -11,8 +11,9 @@ import numpy as np
 def ranks(scores, targets, seen=None):
     """The rank of the right item in each row, counted from 1: (n,).
 
-    scores: (n, items). targets: (n,), the right item of each row. seen: for each row the items that are left out; None
-    leaves out none. Raises ValueError where shapes do not fit, a score is not a number, or a right item is left out.
+    scores: (n, items). targets: (n,), the right item of each row. seen: for each row the items that are left out;
+    None leaves out none. Raises ValueError where shapes do not fit, a score is not a number, or a right item is left
+    out.
     """
     scores, targets = np.asarray(scores, dtype=float), np.asarray(targets)
     if scores.ndim != 2 or targets.shape != (len(scores),):

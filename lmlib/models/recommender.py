@@ -1,8 +1,8 @@
 """Recommenders: each learns from histories, lists of item numbers in time order, and scores every item for the next.
 
-All have `scores(histories) -> (n, items)`, larger for what is likelier to come; see `lmlib.ranking` for what becomes of
-scores. The first five count or solve equations; `SequenceModel` is any language model of this course, its vocabulary
-the items and one mark for the beginning.
+All have `scores(histories) -> (n, items)`, larger for what is likelier to come; see `lmlib.ranking` for what becomes
+of scores. The first five count or solve equations; `SequenceModel` is any language model of this course, its
+vocabulary the items and one mark for the beginning.
 
     popularity              what most people have
     item-to-item            Sarwar et al. 2001, section 3.1.1: the cosine of two items' buyers
@@ -140,8 +140,8 @@ class MatrixFactorization:
 def half_step(table, fixed, alpha, reg):
     """The best vectors for the rows of `table` while the columns' vectors, `fixed`, stay: (rows, dim), exactly.
 
-    table: sparse 0/1 array (rows, columns). Each row solves (Y'Y + alpha Y_u'Y_u + reg I) x = (1 + alpha) Y_u' 1, where
-    Y_u are the vectors of what the row has (Hu et al. 2008, equation 4).
+    table: sparse 0/1 array (rows, columns). Each row solves (Y'Y + alpha Y_u'Y_u + reg I) x = (1 + alpha) Y_u' 1,
+    where Y_u are the vectors of what the row has (Hu et al. 2008, equation 4).
     """
     dim = fixed.shape[1]
     squares = (fixed[:, :, None] * fixed[:, None, :]).reshape(len(fixed), dim * dim)

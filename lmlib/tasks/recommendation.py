@@ -5,8 +5,8 @@
     split.train                            # [(3, 17, 4), ...]: item numbers, oldest first
     split.test.histories, split.test.targets
 
-MovieLens (Harper and Konstan 2015) may be used for research and teaching, and not passed on: it is read from the wheel
-of RecBole on your own machine, and nothing of it lies in this course.
+MovieLens (Harper and Konstan 2015) may be used for research and teaching, and not passed on: it is read from the
+wheel of RecBole on your own machine, and nothing of it lies in this course.
 """
 
 import io
@@ -96,8 +96,9 @@ def load(name="village", sources=None, ties="random"):
 def from_file(path, ties="random"):
     """Your own histories: a text file (UTF-8), one event a line, columns apart by tabulators, their names in line 1.
 
-    It needs the columns user_id, item_id and timestamp (a number); the parts after a colon in a name ("item_id:token",
-    as RecBole writes) are left out. Raises DatasetError, in one sentence, for a file that cannot be read so.
+    It needs the columns user_id, item_id and timestamp (a number); the parts after a colon in a name
+    ("item_id:token", as RecBole writes) are left out. Raises DatasetError, in one sentence, for a file that cannot be
+    read so.
     """
     path = Path(path)
     try:
@@ -110,7 +111,8 @@ def from_file(path, ties="random"):
 
 
 def parse(content, name, ties="random"):
-    """Bytes of an event file -> (tuple of `History`, item names by number); see `from_file` for the form and errors."""
+    """Bytes of an event file -> (tuple of `History`, item names by number); see `from_file` for the form and "
+    "errors."""
     choose("rule for ties", ties, TIES)
     events = []
     for number, (user, item, time) in _rows(content, name, COLUMNS):
@@ -165,7 +167,8 @@ def _rows(content, name, columns):
     missing = [column for column in columns if column not in head]
     if missing:
         raise DatasetError(
-            f"{name} has the columns {', '.join(head)}, and {', '.join(missing)} is missing: name the columns in line 1, "
+            f"{name} has the columns {', '.join(head)}, and {', '.join(missing)} is missing: name the columns in "
+            f"line 1, "
             "apart by tabulators."
         )
     places = [head.index(column) for column in columns]
@@ -175,7 +178,8 @@ def _rows(content, name, columns):
             continue
         if len(cells) != len(head):
             raise DatasetError(
-                f"{name}, line {number}: {len(cells)} values for {len(head)} columns; give one value a column, apart by "
+                f"{name}, line {number}: {len(cells)} values for {len(head)} columns; give one value a column, "
+                f"apart by "
                 "tabulators."
             )
         yield number, [cells[place].strip() for place in places]
@@ -241,7 +245,9 @@ def _village(which):
         items = tuple(History(str(number), v.goods, v.days) for number, v in enumerate(visits))
         name = "village" if which == "market" else f"village-{which}"
         source = "Written by this course's own generator (lmlib.village.choices); no two picks of a user share a day."
-        return Histories(name, "all", items, "MIT, as this course", source, tuple(good.name for good in choices.GOODS))
+        return Histories(
+            name, "all", items, "MIT, as this course", source, tuple(good.name for good in choices.GOODS)
+        )
 
     return read
 

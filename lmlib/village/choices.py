@@ -44,7 +44,9 @@ class Good:
         return f"{self.colour} {self.thing}"
 
 
-GOODS = tuple(Good(stall, thing, colour) for stall, things in STALLS.items() for thing in things for colour in COLOURS)
+GOODS = tuple(
+    Good(stall, thing, colour) for stall, things in STALLS.items() for thing in things for colour in COLOURS
+)
 NEW = tuple(range(1, len(GOODS), 10))  # one good in ten is sold in spring for the first time; every stall has some
 
 # A mood: how much it likes each stall, and each colour; what is not named counts 1.
