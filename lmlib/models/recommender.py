@@ -88,16 +88,25 @@ class ItemKNN(ItemSimilarity):
 
 
 class Item2Vec(ItemSimilarity):
-    """Item-to-item by vectors: the cosine of skip-gram vectors, learned from histories as lesson 02 does from texts.
+    """Skip-gram with negative sampling, learned from histories as lesson 02 does from texts, asked for the next item.
 
-    Other options go to `train_skipgram`. `vectors`: (items, dim).
+    At its best v_w . u_c is log P(c near w) - log P_n(c), up to a number that is the same for all items, where P_n is
+    the law of the noise, count ** 0.75 (Levy and Goldberg 2014, section 3.1). So log P(c near w) is the product with
+    the noise's logarithm added; scores are its mean over what she has, weighted by recency.
+    `vectors`: (items, dim), the v. Other options go to `train_skipgram`.
     """
 
     def __init__(self, histories, n_items, recency=1.0, **options):
-        options = {"dim": 32, "window": 5, "epochs": 10, "subsample": None} | options
-        self.vectors, _ = train_skipgram([np.asarray(h) for h in histories], n_items, **options)
-        unit = self.vectors / np.maximum(np.linalg.norm(self.vectors, axis=1, keepdims=True), 1e-12)
-        super().__init__(unit @ unit.T, recency)
+        options = {"dim": 16, "window": 2, "epochs": 8, "subsample": None} | options
+        self.vectors, contexts = train_skipgram([np.asarray(h) for h in histories], n_items, **options)
+        noise = Popularity(histories, n_items).counts ** 0.75
+        self.log_noise = np.log(np.maximum(noise / noise.sum(), 1e-9))
+        super().__init__(self.vectors @ contexts.T, recency)
+
+    def scores(self, histories):
+        weights = recency_weights(histories, len(self.similarity), self.recency)
+        weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+        return weights @ self.similarity + self.log_noise
 
 
 class Markov:
@@ -124,7 +133,7 @@ class MatrixFactorization:
     A history that is scored gets its vector by one half-step, so a new customer needs no training.
     """
 
-    def __init__(self, histories, n_items, dim=16, alpha=10.0, reg=5.0, rounds=10, seed=0):
+    def __init__(self, histories, n_items, dim=8, alpha=1.0, reg=5.0, rounds=10, seed=0):
         table = incidence(histories, n_items)
         self.alpha, self.reg = alpha, reg
         self.items = np.random.default_rng(seed).normal(size=(n_items, dim)) / np.sqrt(dim)

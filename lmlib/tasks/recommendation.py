@@ -111,8 +111,7 @@ def from_file(path, ties="random"):
 
 
 def parse(content, name, ties="random"):
-    """Bytes of an event file -> (tuple of `History`, item names by number); see `from_file` for the form and "
-    "errors."""
+    """Bytes of an event file -> (tuple of `History`, item names by number); form and errors: see `from_file`."""
     choose("rule for ties", ties, TIES)
     events = []
     for number, (user, item, time) in _rows(content, name, COLUMNS):
@@ -168,8 +167,7 @@ def _rows(content, name, columns):
     if missing:
         raise DatasetError(
             f"{name} has the columns {', '.join(head)}, and {', '.join(missing)} is missing: name the columns in "
-            f"line 1, "
-            "apart by tabulators."
+            "line 1, apart by tabulators."
         )
     places = [head.index(column) for column in columns]
     for number, line in enumerate(lines, start=2):
@@ -179,8 +177,7 @@ def _rows(content, name, columns):
         if len(cells) != len(head):
             raise DatasetError(
                 f"{name}, line {number}: {len(cells)} values for {len(head)} columns; give one value a column, "
-                f"apart by "
-                "tabulators."
+                "apart by tabulators."
             )
         yield number, [cells[place].strip() for place in places]
 
@@ -245,9 +242,8 @@ def _village(which):
         items = tuple(History(str(number), v.goods, v.days) for number, v in enumerate(visits))
         name = "village" if which == "market" else f"village-{which}"
         source = "Written by this course's own generator (lmlib.village.choices); no two picks of a user share a day."
-        return Histories(
-            name, "all", items, "MIT, as this course", source, tuple(good.name for good in choices.GOODS)
-        )
+        goods = tuple(good.name for good in choices.GOODS)
+        return Histories(name, "all", items, "MIT, as this course", source, goods)
 
     return read
 
