@@ -5,7 +5,7 @@ A customer is in one of eight moods. Before each purchase the mood stays or chan
 prediction of her next pick is known exactly: the forward filter (Rabiner 1989, section III.A) keeps the probability
 of each mood given all that she has bought.
 
-    write("market")                    3,000 customers, 180 goods on sale
+    write("market")                    6,000 customers, 180 goods on sale
     write("spring")                    500 other customers, and 20 new goods beside the old ones
     next_item_probabilities(bought)    the truth: the probability of every good to be picked next
 
@@ -74,7 +74,7 @@ FOLLOWERS = {
 }
 SHORTEST, LONGEST = 8, 24  # purchases of one customer
 MARKET_DAYS = 360
-SETS = {"market": (3000, 0), "spring": (500, 1_000_000)}  # customers, seed of the first
+SETS = {"market": (6000, 0), "spring": (500, 1_000_000)}  # customers, seed of the first
 
 
 def _weights():
@@ -226,6 +226,7 @@ def probabilities_between(before, after, which="market"):
     """
     law = laws(which)
     beliefs, left = _filtered(before, which)
+    _filtered((*before, *after), which)  # refuses what cannot be
     # What comes after depends on the hidden good, too, for it is not bought again: one column for each good.
     rest = left[-1][:, None] - law  # (moods, goods): what is left of each law when the hidden good is bought
     rests = []
