@@ -99,9 +99,7 @@ class PicksView(View):
             return what if len(first) > 1 else f"{next(iter(first))} would offer these five"
         worth = {name: p.sum() for name, (_, p) in lists.items()}
         best = max(self.models, key=worth.get)
-        return (
-            f"Five goods by {best} hold {worth[best]:.0%} of the chances, the best possible five {worth[TRUTH]:.0%}"
-        )
+        return f"Five by {best} hold {worth[best]:.0%} of the chances, the best possible {worth[TRUTH]:.0%}"
 
     def alt(self):
         told = []
