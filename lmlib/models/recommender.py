@@ -6,7 +6,7 @@ vocabulary the items and one mark for the beginning.
 
     popularity              what most people have
     item-to-item            Sarwar et al. 2001, section 3.1.1: the cosine of two items' buyers
-    Markov                  Rendle et al. 2010, section 3.2, for baskets of one: what followed the last item
+    Markov                  what followed the last item, as a bigram model counts it
     matrix factorisation    Hu, Koren and Volinsky 2008, section 4: alternating least squares
     item2vec                Barkan and Koenigstein 2016: skip-gram with negative sampling, items for words
 """
