@@ -156,7 +156,7 @@ def measure(data, split_name="leave last out", ties="random", names=(*COUNTED, *
 
 
 def measure_all(data):
-    """All rows of a data set; for MovieLens also those that count under the other rules for ties and the other split."""
+    """All rows of a data set; for MovieLens the counting ones also under other rules for ties and the other split."""
     yield from measure(data)
     if data != "village":
         for ties in ("file", "item"):
@@ -249,14 +249,14 @@ def figure(rows=None, new=(), data="village"):
         ax.barh(y, middle, height=0.62, edgecolor=plots.COLOUR["paper"], **look)
         if high > low:
             ax.plot([low, high], [y, y], color=plots.COLOUR["ink"], linewidth=1.4, linestyle="-")
-        plots.beside(ax, f"{middle:.3f}", high, y, weight="bold", color=plots.COLOUR["ink"])
-    ax.set_yticks(range(len(bars)), [bar[0] for bar in bars])
+    # The number stands by the name: at a long bar's end it would run into the line.
+    ax.set_yticks(range(len(bars)), [f"{name}   {middle:.3f}" for name, middle, *_ in bars])
     if known:
         ax.axvline(best, color=plots.COLOUR["floor"], linewidth=2, linestyle="-")
         label = f"best possible {best:.3f} "
         look = {"color": plots.COLOUR["floor"], "weight": "bold", "ha": "right", "size": 10}
         plots.beside(ax, label, best, -0.85, away=0, **look)
-    ax.set(xlim=(0, 1.12 * (best or top_rate)), ylim=(-1.2, len(bars) - 0.5))
+    ax.set(xlim=(0, 1.05 * (best or top_rate)), ylim=(-1.2, len(bars) - 0.5))
     ax.set_xlabel(f"{'expected ' if known else ''}hit rate at 10, ranked among all items")
     plots.bare(ax)
     return fig, alt(bars, best)
