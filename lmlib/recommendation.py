@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
+import torch
 
 from . import ranking
 from .models import recommender
@@ -26,6 +27,7 @@ from .models.gpt import GPT, GPTConfig
 from .models.recurrent import RecurrentConfig, RecurrentLM
 from .tasks import recommendation as task
 from .training import fit
+from .training.data import IGNORE, DocumentBatches
 from .village import choices
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "recommendation" / "measured.csv"
@@ -56,12 +58,39 @@ def sequence_network(kind, n_items, width=64, dropout=0.3, seed=0):
     raise ValueError(f"no network over items is called {kind!r}: choose GRU or self-attention")
 
 
+class HistoryBatches(DocumentBatches):
+    """Batches of histories for `fit`: `[start] a b c` predicts `a b c d`.
+
+    start: the mark's id, n_items. Histories longer than `context` are cut into pieces. Where a history ends in our
+    file says nothing of the customer, so unlike a text it gets no end mark to be predicted.
+    targets: the last pick alone is predicted (for validation); else each pick is.
+    """
+
+    def __init__(self, histories, start, batch_size=64, seed=0, context=None, last_only=False):
+        if context is not None and last_only:
+            histories = [history[-context:] for history in histories]
+        super().__init__(histories, start, batch_size, seed, context)
+        whole = [row[:-1] if row[-1] == start else row for row in self.rows]
+        self.rows = sorted((row for row in whole if len(row) > 1), key=len)
+        if not self.rows:
+            raise ValueError("there is nothing to predict: give histories of one item or more")
+        self.lengths = torch.tensor([len(row) for row in self.rows], dtype=torch.float)
+        self.last_only = last_only
+
+    def _padded(self, rows):
+        inputs, targets = super()._padded(rows)
+        if self.last_only:
+            for r, row in enumerate(rows):
+                targets[r, : len(row) - 2] = IGNORE
+        return inputs, targets
+
+
 def train_network(network, split, n_items, steps, seed=0, progress=True):
     """Train one on a split, in place, the best step on the validation picks kept: (`SequenceModel`, history)."""
-    train = recommender.HistoryBatches(split.train, n_items, seed=seed, context=CONTEXT)
+    train = HistoryBatches(split.train, n_items, seed=seed, context=CONTEXT)
     every = max(1, len(split.validation) // 1000)  # a thousand questions tell enough, and take less time
     asked = [(*h, t) for h, t in zip(split.validation.histories[::every], split.validation.targets[::every])]
-    valid = recommender.HistoryBatches(asked, n_items, batch_size=256, context=CONTEXT, last_only=True)
+    valid = HistoryBatches(asked, n_items, batch_size=256, context=CONTEXT, last_only=True)
     history = fit(network, train, valid, steps=steps, seed=seed, progress=progress)
     return recommender.SequenceModel(network, n_items, CONTEXT), history
 

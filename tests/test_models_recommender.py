@@ -7,6 +7,7 @@ import torch
 from lmlib.models import recommender as m
 from lmlib.models.gpt import GPT, GPTConfig
 from lmlib.models.recurrent import RecurrentConfig, RecurrentLM
+from lmlib.recommendation import HistoryBatches
 from lmlib.training import fit
 from lmlib.training.data import IGNORE
 
@@ -90,14 +91,14 @@ def test_item2vec_with_nothing_known_is_the_noise():
 
 
 def test_a_batch_predicts_each_pick_and_no_end():
-    batches = m.HistoryBatches([(3, 1, 2), (4,)], start=9, batch_size=2)
+    batches = HistoryBatches([(3, 1, 2), (4,)], start=9, batch_size=2)
     inputs, targets = next(iter(batches.all_batches()))
     assert inputs.tolist() == [[9, 9, 9], [9, 3, 1]]
     assert targets.tolist() == [[4, IGNORE, IGNORE], [3, 1, 2]]
 
 
 def test_for_validation_the_last_pick_alone_is_predicted():
-    batches = m.HistoryBatches([(3, 1, 2), (4,), tuple(range(8))], 9, batch_size=3, context=4, last_only=True)
+    batches = HistoryBatches([(3, 1, 2), (4,), tuple(range(8))], 9, batch_size=3, context=4, last_only=True)
     kept = [
         (inputs[r][targets[r] != IGNORE].tolist(), targets[r][targets[r] != IGNORE].tolist())
         for inputs, targets in batches.all_batches()
@@ -107,7 +108,7 @@ def test_for_validation_the_last_pick_alone_is_predicted():
 
 
 def test_long_histories_are_cut_and_each_pick_is_predicted_once():
-    batches = m.HistoryBatches([tuple(range(10))], 99, batch_size=1, context=4)
+    batches = HistoryBatches([tuple(range(10))], 99, batch_size=1, context=4)
     told = [t for _, targets in batches.all_batches() for t in targets.flatten().tolist() if t != IGNORE]
     assert sorted(told) == list(range(10))
 
@@ -132,7 +133,7 @@ def test_a_networks_scores_are_its_logits_whatever_stands_beside(kind):
 def test_a_network_learns_what_follows_what():
     histories = [tuple((start + i) % 12 for i in range(6)) for start in range(12)]
     network = RecurrentLM(RecurrentConfig(13, cell="gru", d_model=16))
-    fit(network, m.HistoryBatches(histories, 12, batch_size=12), steps=60, progress=False)
+    fit(network, HistoryBatches(histories, 12, batch_size=12), steps=60, progress=False)
     scores = m.SequenceModel(network, 12).scores([(3, 4), (9, 10)])
     assert scores.argmax(axis=1).tolist() == [5, 11]
 
@@ -143,4 +144,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="recency is a number above 0"):
         m.ItemKNN(HISTORIES, 5, recency=0)
     with pytest.raises(ValueError, match="nothing to predict"):
-        m.HistoryBatches([()], 9)
+        HistoryBatches([()], 9)

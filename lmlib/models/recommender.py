@@ -15,7 +15,6 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from ..training.data import IGNORE, DocumentBatches
 from .embedding import train_skipgram
 
 
@@ -157,33 +156,6 @@ def half_step(table, fixed, alpha, reg):
     own = (table @ squares).reshape(-1, dim, dim)
     left = fixed.T @ fixed + alpha * own + reg * np.eye(dim)
     return np.linalg.solve(left, (1 + alpha) * (table @ fixed)[:, :, None])[:, :, 0]
-
-
-class HistoryBatches(DocumentBatches):
-    """Batches of histories for `fit`: `[start] a b c` predicts `a b c d`.
-
-    start: the mark's id, n_items. Histories longer than `context` are cut into pieces. Where a history ends in our
-    file says nothing of the customer, so unlike a text it gets no end mark to be predicted.
-    targets: the last pick alone is predicted (for validation); else each pick is.
-    """
-
-    def __init__(self, histories, start, batch_size=64, seed=0, context=None, last_only=False):
-        if context is not None and last_only:
-            histories = [history[-context:] for history in histories]
-        super().__init__(histories, start, batch_size, seed, context)
-        whole = [row[:-1] if row[-1] == start else row for row in self.rows]
-        self.rows = sorted((row for row in whole if len(row) > 1), key=len)
-        if not self.rows:
-            raise ValueError("there is nothing to predict: give histories of one item or more")
-        self.lengths = torch.tensor([len(row) for row in self.rows], dtype=torch.float)
-        self.last_only = last_only
-
-    def _padded(self, rows):
-        inputs, targets = super()._padded(rows)
-        if self.last_only:
-            for r, row in enumerate(rows):
-                targets[r, : len(row) - 2] = IGNORE
-        return inputs, targets
 
 
 class SequenceModel:
