@@ -104,18 +104,19 @@ class Neural(Classifier):
             )
             for part, size in ((train, batch_size), (valid, 128))
         ]
-        self.history = fit(
-            self.model, *batches, steps=steps, loss=label_loss, lr=lr, seed=seed, progress=progress
-        )
+        self.history = fit(self.model, *batches, steps=steps, loss=label_loss, lr=lr, seed=seed, progress=progress)
         return self
 
     def ids(self, text):
         """The ids of a text, cut to what the model can read."""
         return [self.vocabulary.id(word) for word in self.words(text)][: self.model.config.context]
 
-    @torch.inference_mode()
     def logits(self, texts):
-        batches = LabelledBatches([self.ids(text) for text in texts], [0] * len(texts), self.model.config.pad_id, 128)
+        return self._logits([self.ids(text) for text in texts])
+
+    @torch.inference_mode()
+    def _logits(self, rows):
+        batches = LabelledBatches(rows, [0] * len(rows), self.model.config.pad_id, 128)
         return torch.cat([self.model(ids) for ids, _ in batches.all_batches()]).double().numpy()
 
     def knows(self, word):
@@ -123,10 +124,9 @@ class Neural(Classifier):
 
     def contributions(self, text):
         """By leaving out: how much the logit falls when this word is taken away and the others close up."""
-        found = self.words(text)[: self.model.config.context]
-        without = [" ".join(found[:i] + found[i + 1 :]) for i in range(len(found))]
-        whole, *rest = self.logits([" ".join(found), *without])
-        return found, whole - np.array(rest)
+        ids = self.ids(text)
+        whole, *rest = self._logits([ids, *(ids[:i] + ids[i + 1 :] for i in range(len(ids)))])
+        return self.words(text)[: len(ids)], whole - np.array(rest)
 
     @torch.inference_mode()
     def shares(self, text):

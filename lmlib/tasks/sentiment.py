@@ -149,7 +149,7 @@ def read_csv(path, kind):
     for row in table:
         if None in row or None in row.values():
             raise DatasetError(
-                f"{path} has not {len(names)} columns in line {table.line_num}: put texts with commas in double quotes."
+                f"{path} has not {len(names)} columns in line {table.line_num}: texts with commas need double quotes."
             )
         rows.append((table.line_num, row["review"], row["label"]))
     return _reviews(path, rows, kind)
@@ -178,7 +178,9 @@ def _reviews(path, rows, kind):
         if not text:
             raise DatasetError(f"{path} has no text in line {number}: mend the line or leave it out.")
         if label not in ("0", "1"):
-            raise DatasetError(f"{path} has the label {label!r} in line {number}: a label is 0 (blame) or 1 (praise).")
+            raise DatasetError(
+                f"{path} has the label {label!r} in line {number}: a label is 0 (blame) or 1 (praise)."
+            )
         reviews.append(Review(text, int(label), kind))
     if not reviews:
         raise DatasetError(f"{path} holds no review: download it again, or choose another file.")

@@ -7,9 +7,10 @@ They come in pairs of opposite verdicts, in four kinds:
     contrast             two clauses; 'but', 'although' and their like say which of the two is the verdict
     contrast + negation  the same, and 'never' turns both clauses round, or one of them
 
-The pairs of the last two kinds are twins: the same words, and the same runs of up to LONGEST_RUN words, equally often,
-whether punctuation marks count as words or not. Both clauses hold the same words on either side of the two words that
-twins exchange, at least LONGEST_RUN - 1 of them, so no run of LONGEST_RUN words tells which stood in which clause.
+The pairs of the last two kinds are twins: the same words, and the same runs of up to LONGEST_RUN words, equally
+often, whether punctuation marks count as words or not. Both clauses hold the same words on either side of the two
+words that twins exchange, at least LONGEST_RUN - 1 of them, so no run of LONGEST_RUN words tells which stood in which
+clause.
 """
 
 import random
