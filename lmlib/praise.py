@@ -186,6 +186,66 @@ def text(rows):
     return "\n".join(lines)
 
 
+def figure(rows, kinds=sentiment.KINDS, title=None):
+    """Accuracy on each kind, a row of dots for each model, mean and range over the seeds: (figure, its sentence).
+
+    rows: of one set, with nothing removed. Models stand in the order of the rows, on each kind from above.
+    """
+    from . import plots
+
+    found = accuracies(rows)
+    models = list(dict.fromkeys(row.model for row in rows))
+    title = title or figure_title(rows)
+    fig, axes = plots.figure(1, len(kinds), title=title, height=1.3 + 0.34 * len(models), sharey=True)
+    for ax, kind in zip(axes, kinds):
+        ax.axvline(0.5, color=plots.COLOUR["muted"], linewidth=1, linestyle=(0, (2, 3)))
+        for y, model in enumerate(models):
+            values, learned = found[model, kind], model in NAMES.values()
+            look = {"color": plots.COLOUR["model" if learned else "grey"], "marker": "o" if learned else "s"}
+            ax.plot([min(values), max(values)], [y, y], color=look["color"], linewidth=2, linestyle="-")
+            ax.plot(mean(values), y, markersize=7, linestyle="none", **look)
+            at_right = mean(values) < 0.7
+            ax.annotate(
+                f"{mean(values):.2f}",
+                (max(values) if at_right else min(values), y),
+                xytext=(7 if at_right else -7, 0),
+                textcoords="offset points",
+                ha="left" if at_right else "right",
+                va="center",
+                size=9,
+                color=plots.COLOUR["ink"],
+            )
+        ax.set(xlim=(-0.04, 1.06), ylim=(len(models) - 0.5, -0.5), xticks=[0, 0.5, 1])
+        ax.set_title(kind, loc="left", size=10, weight="normal", color=plots.COLOUR["muted"])
+    axes[0].set_yticks(range(len(models)), models)
+    fig.supxlabel("share right (dotted: by tossing a coin)", size=10, color=plots.COLOUR["muted"])
+    return fig, alt(rows, kinds)
+
+
+def figure_title(rows):
+    """The finding: what the best counter (a mean is one, too) and the best reader reach on twins."""
+    found = accuracies(rows)
+
+    def best(learned):
+        return max(
+            mean(mean(found[model, kind]) for kind in sentiment.TWINS)
+            for model in {row.model for row in rows}
+            if (model in (NAMES["lstm"], NAMES["attention"])) == learned
+        )
+
+    return f"On twins the best counter is right in {best(False):.0%}, the best reader in {best(True):.0%}"
+
+
+def alt(rows, kinds=sentiment.KINDS):
+    """One sentence: every model's mean accuracy on every kind."""
+    found = accuracies(rows)
+    parts = [
+        f"{model} " + ", ".join(f"{mean(found[model, kind]):.2f}" for kind in kinds)
+        for model in dict.fromkeys(row.model for row in rows)
+    ]
+    return f"Share right on {', '.join(kinds)}: {'; '.join(parts)}."
+
+
 def main(argv=None):
     """`python -m lmlib.praise`: print the table; with --make, measure one set's rows and write it."""
     parser = argparse.ArgumentParser("python -m lmlib.praise", description=__doc__.splitlines()[0])

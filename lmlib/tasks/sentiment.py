@@ -20,6 +20,7 @@ from lmlib.village import opinions
 
 from .base import Examples
 
+KINDS, TWINS = opinions.KINDS, opinions.TWINS  # of the village's
 SPLITS = ("train", "validation", "test")
 LABELS = ("blame", "praise")  # what 0 and 1 mean
 

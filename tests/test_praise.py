@@ -1,0 +1,124 @@
+"""The table of lesson 11: what it measures, that it is what it says, and that the lesson's sentences are true of it."""
+
+from statistics import mean
+
+import numpy as np
+import pytest
+
+from lmlib import praise
+from lmlib.praise import Row
+from lmlib.tasks import sentiment
+from lmlib.tasks.sentiment import Review
+
+
+class Says:
+    """A classifier that says praise where a word stands."""
+
+    def __init__(self, word):
+        self.word = word
+
+    def probabilities(self, texts):
+        return np.array([0.9 if self.word in text else 0.1 for text in texts])
+
+
+def test_accuracy_by_kind():
+    examples = [Review("good", 1, "a"), Review("bad", 1, "a"), Review("bad", 0, "b")]
+    assert praise.by_kind(Says("good"), examples) == {"a": 0.5, "b": 1.0, "all": pytest.approx(2 / 3)}
+
+
+def test_without_stop_words():
+    assert praise.without_stop_words("The soup was never bad, but not good!") == ["soup", "bad", "good"]
+
+
+def test_new_connectives_are_told_apart():
+    found = praise.new_connectives()
+    assert sum(map(len, found.values())) == len(sentiment.load("village", "new connective"))
+    assert all(word in example.text for word, some in found.items() for example in some)
+    assert all(sum(e.label for e in some) * 2 == len(some) for some in found.values())
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+def village(**only):
+    return praise.accuracies(praise.read(data="village", **({"removed": "nothing"} | only)))
+
+
+def test_the_table_is_whole():
+    for data in praise.SETTINGS:
+        rows = praise.read(data=data)
+        assert len({(r.model, r.removed, r.seed, r.kind) for r in rows}) == len(rows) > 0
+        assert all(0 <= row.accuracy <= 1 for row in rows)
+        for name in praise.NAMES.values():
+            assert {row.seed for row in rows if row.model == name} == set(praise.SEEDS)
+
+
+def test_counters_up_to_four_are_right_in_exactly_one_half_of_the_twins():
+    for removed in praise.REMOVED:
+        for (model, kind), values in village(removed=removed).items():
+            if kind in sentiment.TWINS and (model in ("counts of words", "mean of vectors") or model[-1:] in "234"):
+                assert values == [0.5] * len(values), (model, kind)
+
+
+def test_readers_pass_the_wall():
+    found = village()
+    for model in ("LSTM", "attention"):
+        for kind in sentiment.KINDS:
+            assert min(found[model, kind]) > 0.9, (model, kind)
+
+
+def test_counts_are_measured_again():
+    """These need no seed: the numbers in the table are these numbers."""
+    found = praise.by_kind(praise.counts(2), sentiment.load("village", "test"))
+    rows = {row.kind: row.accuracy for row in praise.read(data="village", removed="nothing")
+            if row.model == "counts of runs up to 2"}  # fmt: skip
+    for kind, accuracy in found.items():
+        assert rows[kind] == pytest.approx(accuracy, abs=0.005)
+
+
+def test_stop_words_are_needed_for_twins_and_not_for_plain_words():
+    kept, gone = village(), village(removed="stop words too")
+    assert max(gone["LSTM", "contrast"]) < 0.6 < min(kept["LSTM", "contrast"])
+    assert mean(gone["counts of words", "plain"]) >= mean(kept["counts of words", "plain"]) - 0.02
+
+
+def test_written_rows_are_read_back(tmp_path):
+    rows = [Row("village", "LSTM", "nothing", 1, "plain", 0.5), Row("sst2", "LSTM", "nothing", 0, "all", 0.75)]
+    praise.write(rows, tmp_path / "table.csv")
+    assert praise.read(tmp_path / "table.csv") == rows
+    assert praise.read(tmp_path / "table.csv", data="sst2") == rows[1:]
+    with pytest.raises(FileNotFoundError, match="lmlib.praise --make"):
+        praise.read(tmp_path / "none.csv")
+
+
+# --- what is printed and drawn ------------------------------------------------------------------------------------
+
+ROWS = [
+    Row("village", model, "nothing", seed, kind, value + 0.1 * seed)
+    for model, value, seeds in (("counts of words", 0.5, 1), ("LSTM", 0.6, 2))
+    for seed in range(seeds)
+    for kind in sentiment.KINDS
+]
+
+
+def test_the_printed_table():
+    head, first, second = praise.text(ROWS).splitlines()
+    assert head.split() == ["plain", "negation", "contrast", "contrast", "+", "negation"]
+    assert first.split() == ["counts", "of", "words"] + ["0.500"] * 4
+    assert second.split() == ["LSTM"] + ["0.650", "±", "0.050"] * 4
+
+
+@pytest.mark.filterwarnings("error:constrained_layout")
+def test_the_figure_says_what_the_table_says():
+    fig, sentence = praise.figure(ROWS)
+    assert "LSTM 0.65, 0.65, 0.65, 0.65" in sentence and "counts of words 0.50" in sentence
+    assert praise.figure_title(ROWS) == "On twins the best counter is right in 50%, the best reader in 65%"
+    assert len(fig.axes) == 4
+    dots = [line.get_xdata() for line in fig.axes[0].lines if len(line.get_xdata()) == 2]
+    assert any(list(x) == pytest.approx([0.6, 0.7]) for x in dots)
+
+
+def test_the_command_prints_the_table(capsys):
+    praise.main([])
+    printed = capsys.readouterr().out
+    assert "village, test, removed: nothing" in printed and "sst2, test, removed: stop words too" in printed
