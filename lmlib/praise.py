@@ -46,8 +46,16 @@ SETTINGS = {
         "lstm": {"steps": 600, "lr": 0.01},
         "attention": {"steps": 600, "lr": 0.01},
     },
-    "sst2": {kind: {"steps": 1000, "lr": 0.005, "dropout": 0.5} for kind in NAMES},
-    "waimai": {kind: {"steps": 1500, "lr": 0.005, "dropout": 0.5} for kind in NAMES},
+    "sst2": {
+        "mean": {"steps": 800, "lr": 0.02, "dropout": 0.5, "spread": 0.1},
+        "lstm": {"steps": 500, "lr": 0.02, "dropout": 0.5, "spread": 0.1},
+        "attention": {"steps": 500, "lr": 0.01, "dropout": 0.3, "spread": 0.3},
+    },
+    "waimai": {
+        "mean": {"steps": 800, "lr": 0.02, "dropout": 0.5, "spread": 0.1},
+        "lstm": {"steps": 500, "lr": 0.02, "dropout": 0.5, "spread": 0.1},
+        "attention": {"steps": 500, "lr": 0.01, "dropout": 0.3, "spread": 0.3},
+    },
 }
 
 
@@ -81,8 +89,8 @@ def by_kind(classifier, examples):
     said = classifier.probabilities([e.text for e in examples]) > 0.5
     right = defaultdict(list)
     for says, example in zip(said, examples):
-        right[example.kind].append(says == example.label)
-        right["all"].append(says == example.label)
+        right[example.kind].append(bool(says) == bool(example.label))
+        right["all"].append(bool(says) == bool(example.label))
     return {kind: float(mean(hits)) for kind, hits in right.items()}
 
 

@@ -1,4 +1,4 @@
-"""The table of lesson 11: what it measures, that it is what it says, and that the lesson's sentences are true of it."""
+"""The table of lesson 11: what it measures, and that the sentences of the lesson are true of it."""
 
 from statistics import mean
 

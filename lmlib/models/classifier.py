@@ -20,7 +20,8 @@ KINDS = ("mean", "lstm", "attention")
 class ClassifierConfig:
     """Sizes of a classifier. kind: one of KINDS; pad_id: the id that fills the rows of a batch.
 
-    context: longer texts are cut. n_layers, n_heads: of the attention alone.
+    context: longer texts are cut. n_layers, n_heads: of the attention alone. spread: standard deviation of the
+    word vectors before training; where labels are few and words many, small ones leave less noise.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class ClassifierConfig:
     n_heads: int = 4
     context: int = 128
     dropout: float = 0.0
+    spread: float = 1.0
     seed: int = 0
 
     def check(self):
@@ -57,6 +59,7 @@ class TextClassifier(nn.Module):
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
             torch.default_generator.manual_seed(c.seed)
             self.embedding = nn.Embedding(c.vocab_size, c.d_model)
+            self.embedding.weight.data.mul_(c.spread)  # torch draws them with spread 1
             self.drop = nn.Dropout(c.dropout)
             if c.kind == "lstm":
                 self.lstm = nn.LSTM(c.d_model, c.d_model, batch_first=True)

@@ -81,9 +81,9 @@ class VerdictView(View):
                 x[~up], values[~up], color=colour["alternative"], hatch="///", edgecolor=colour["paper"], width=0.8
             )
             ax.axhline(0, color=colour["ink"], linewidth=0.8, linestyle="-")
-            limit = 1.15 * max(abs(values).max(), 0.5)
-            ax.set_ylim(-limit, limit)
-            ax.set_yticks([-limit / 1.15, limit / 1.15], ["− blame", "+ praise"], size=8.5)
+            most = max(abs(values).max(), 0.5)
+            ax.set_ylim(-1.15 * most, 1.15 * most)
+            ax.set_yticks([-most, most], [f"blame −{most:.1f}", f"praise +{most:.1f}"], size=8.5)
             ax.grid(visible=False)
             ax.set_title(f"{name}: {_verdict(p)}", loc="left", size=10.5, weight="bold", color=colour["ink"], pad=3)
         longest = max(len(words) for _, _, words, _, _ in found)
