@@ -2,7 +2,7 @@
 
 Rows of data/praise.csv are measured, never typed: `python -m lmlib.praise --make` trains every classifier on the
 village's opinions, those that start from chance three times with different seeds. `--make sst2` and `--make waimai`
-do the same on real reviews, which must be downloaded, and replace their rows alone.
+train each once on real reviews, which must be downloaded, and replace their rows alone.
 """
 
 import argparse
@@ -111,7 +111,7 @@ class Row:
 
 def _models(data):
     """(name, what is removed, seed, function that trains it) for every classifier of the table."""
-    sizes = (1, 2, 3, 4, 5, 6) if data == "village" else (1, 2, 3)
+    sizes = (1, 2, 3, 4, 6) if data == "village" else (1, 2)
     for removed in REMOVED if data != "waimai" else ("nothing", "punctuation"):
         for n in sizes if removed == "nothing" else (1, 2):
             name = "counts of words" if n == 1 else f"counts of runs up to {n}"
@@ -121,8 +121,8 @@ def _models(data):
             texts, labels = [e.text for e in train], [e.label for e in train]
             yield "naive Bayes", removed, 0, lambda: _NaiveBayes().fit(texts, labels)  # noqa: B023 (called at once)
         for kind, name in NAMES.items():
-            for seed in SEEDS:
-                if removed == "nothing" or kind == "lstm":
+            for seed in SEEDS if data == "village" else SEEDS[:1]:
+                if removed == "nothing" or (kind == "lstm" and data == "village"):
                     yield name, removed, seed, partial(network, kind, data, removed, seed)
 
 
@@ -130,15 +130,20 @@ def measure(data="village", say=print):
     """Train every classifier on one set and test it: a list of rows."""
     rows = []
     for name, removed, seed, make in _models(data):
-        classifier = make()
-        found = by_kind(classifier, sentiment.load(data, "test"))
-        if data == "village":
-            found["new adjective"] = by_kind(classifier, sentiment.load(data, "new adjective"))["all"]
-            for word, some in new_connectives().items():
-                found[f"new: {word}"] = by_kind(classifier, some)["all"]
-        rows += [Row(data, name, removed, seed, kind, round(accuracy, 4)) for kind, accuracy in found.items()]
-        say(f"{data}, {name}, without {removed}, seed {seed}: {found['all']:.4f}")
+        rows += test(make(), data, name, removed, seed)
+        say(f"{data}, {name}, removed: {removed}, seed {seed}: {rows[-1].accuracy:.4f}")
     return rows
+
+
+def test(classifier, data, name, removed, seed):
+    """The rows of one classifier; the last is that of all test texts."""
+    found = by_kind(classifier, sentiment.load(data, "test"))
+    if data == "village":
+        found["new adjective"] = by_kind(classifier, sentiment.load(data, "new adjective"))["all"]
+        for word, some in new_connectives().items():
+            found[f"new: {word}"] = by_kind(classifier, some)["all"]
+    found["all"] = found.pop("all")
+    return [Row(data, name, removed, seed, kind, round(accuracy, 4)) for kind, accuracy in found.items()]
 
 
 def new_connectives():
