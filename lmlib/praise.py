@@ -66,10 +66,10 @@ def network(kind, data="village", removed="nothing", seed=0, progress=False, **s
     return Neural.train(kind, train, valid, words=REMOVED[removed], seed=seed, progress=progress, **settings)
 
 
-def counts(n, data="village", removed="nothing"):
+def counts(n, data="village", removed="nothing", kind=Counted):
     """Logistic regression on runs of up to n words. Its loss has one minimum, so it needs no seed."""
     train = sentiment.load(data, "train")
-    return Counted(n, words=REMOVED[removed]).fit([e.text for e in train], [e.label for e in train])
+    return kind(n, words=REMOVED[removed]).fit([e.text for e in train], [e.label for e in train])
 
 
 class _NaiveBayes(Counted):
@@ -111,19 +111,17 @@ class Row:
 
 def _models(data):
     """(name, what is removed, seed, function that trains it) for every classifier of the table."""
-    sizes = (1, 2, 3, 4, 6) if data == "village" else (1, 2)
-    for removed in REMOVED if data != "waimai" else ("nothing", "punctuation"):
-        for n in sizes if removed == "nothing" else (1, 2):
+    village = data == "village"
+    for removed in REMOVED if data != "waimai" else ("nothing",):
+        whole = removed == "nothing"
+        for n in (1, 2, 3, 4, 6) if village and whole else (1, 2):
             name = "counts of words" if n == 1 else f"counts of runs up to {n}"
             yield name, removed, 0, partial(counts, n, data, removed)
-        if removed == "nothing" and data != "village":
-            train = sentiment.load(data, "train")
-            texts, labels = [e.text for e in train], [e.label for e in train]
-            yield "naive Bayes", removed, 0, lambda: _NaiveBayes().fit(texts, labels)  # noqa: B023 (called at once)
-        for kind, name in NAMES.items():
-            for seed in SEEDS if data == "village" else SEEDS[:1]:
-                if removed == "nothing" or (kind == "lstm" and data == "village"):
-                    yield name, removed, seed, partial(network, kind, data, removed, seed)
+        if whole and not village:
+            yield "naive Bayes", removed, 0, partial(counts, 1, data, removed, _NaiveBayes)
+        for kind in ("mean", "lstm", "attention") if village and whole else ("lstm",) if village or whole else ():
+            for seed in SEEDS if village and whole else SEEDS[:2] if village else SEEDS[:1]:
+                yield NAMES[kind], removed, seed, partial(network, kind, data, removed, seed)
 
 
 def measure(data="village", say=print):

@@ -55,17 +55,19 @@ def test_the_table_is_whole():
 
 
 def test_counters_up_to_four_are_right_in_exactly_one_half_of_the_twins():
-    for removed in praise.REMOVED:
+    for removed in ("nothing", "punctuation"):  # without stop words the twins' clauses are shorter
         for (model, kind), values in village(removed=removed).items():
             if kind in sentiment.TWINS and (model in ("counts of words", "mean of vectors") or model[-1:] in "234"):
                 assert values == [0.5] * len(values), (model, kind)
 
 
-def test_readers_pass_the_wall():
+def test_readers_can_pass_the_wall():
+    """The LSTM with every seed, attention with most."""
     found = village()
-    for model in ("LSTM", "attention"):
-        for kind in sentiment.KINDS:
-            assert mean(found[model, kind]) > 0.9, (model, kind)
+    for kind in sentiment.TWINS:
+        assert min(found["LSTM", kind]) > 0.95 and max(found["attention", kind]) > 0.95
+        assert mean(found["attention", kind]) > 0.8
+        assert min(found["attention", kind]) < 0.6, "the lesson says that it does not pass with every seed"
 
 
 def test_counts_are_measured_again():
@@ -80,7 +82,16 @@ def test_counts_are_measured_again():
 def test_stop_words_are_needed_for_twins_and_not_for_plain_words():
     kept, gone = village(), village(removed="stop words too")
     assert max(gone["LSTM", "contrast"]) < 0.6 < min(kept["LSTM", "contrast"])
-    assert mean(gone["counts of words", "plain"]) >= mean(kept["counts of words", "plain"]) - 0.02
+    assert mean(gone["counts of words", "plain"]) >= mean(kept["counts of words", "plain"])
+    pairs = "counts of runs up to 2", "negation"
+    assert mean(gone[pairs]) < 0.6 < 0.98 < mean(kept[pairs])
+
+
+def test_an_unknown_connective_is_taken_for_but():
+    found = village()
+    assert min(found["LSTM", "new: still"]) > 0.8 and max(found["LSTM", "new: though"]) < 0.2
+    assert max(found["attention", "new: still"]) > 0.8 and min(found["attention", "new: though"]) < 0.2
+    assert mean(found["LSTM", "new adjective"]) > max(found["attention", "new adjective"])
 
 
 def test_written_rows_are_read_back(tmp_path):
