@@ -49,9 +49,11 @@ def test_the_table_is_whole():
         rows = praise.read(data=data)
         assert len({(r.model, r.removed, r.seed, r.kind) for r in rows}) == len(rows) > 0
         assert all(0 <= row.accuracy <= 1 for row in rows)
-        for name in praise.NAMES.values():
-            seeds = praise.SEEDS if data == "village" else praise.SEEDS[:1]
-            assert {row.seed for row in rows if row.model == name} == set(seeds)
+    for name in praise.NAMES.values():
+        assert {row.seed for row in praise.read(model=name, data="village", removed="nothing")} == set(praise.SEEDS)
+    listed = [(name, removed, seed) for name, removed, seed, _ in praise._models("village")]
+    rows = praise.read(data="village")
+    assert {(row.model, row.removed, row.seed) for row in rows} == set(listed)
 
 
 def test_counters_up_to_four_are_right_in_exactly_one_half_of_the_twins():
