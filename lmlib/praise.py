@@ -91,7 +91,8 @@ def by_kind(classifier, examples):
     for says, example in zip(said, examples):
         right[example.kind].append(bool(says) == bool(example.label))
         right["all"].append(bool(says) == bool(example.label))
-    return {kind: float(mean(hits)) for kind, hits in right.items()}
+    order = (*sentiment.KINDS, *right)  # the village's kinds in their own order
+    return {kind: float(mean(right[kind])) for kind in sorted(right, key=order.index)}
 
 
 # --- the table ------------------------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ def text(rows):
             values = found[model, kind]
             spread = f" ± {(max(values) - min(values)) / 2:.3f}" if len(values) > 1 else " " * 8
             cells.append(f"{mean(values):.3f}{spread}")
-        lines.append(f"{model:22}" + "".join(f"{cell:>21}" for cell in cells))
+        lines.append((f"{model:22}" + "".join(f"{cell:>21}" for cell in cells)).rstrip())
     return "\n".join(lines)
 
 
@@ -225,6 +226,7 @@ def figure(rows, kinds=sentiment.KINDS, title=None):
                 va="center",
                 size=9,
                 color=plots.COLOUR["ink"],
+                bbox={"facecolor": plots.COLOUR["paper"], "edgecolor": "none", "pad": 0.8},
             )
         ax.set(xlim=(-0.04, 1.06), ylim=(len(models) - 0.5, -0.5), xticks=[0, 0.5, 1])
         ax.set_title(kind, loc="left", size=10, weight="normal", color=plots.COLOUR["muted"])
