@@ -40,8 +40,8 @@ REMOVED = {
     "stop words too": without_stop_words,
 }
 
-# For each set and kind of network, what its training is like; `steps` are batches of 32. Real labels are few for so many
-# words: dropout, and small word vectors at the start.
+# For each set and kind of network, what its training is like; `steps` are batches of 32. Real labels are few for so
+# many words: dropout, and small word vectors at the start.
 _REAL = {
     "mean": {"steps": 800, "lr": 0.02, "dropout": 0.5, "spread": 0.1},
     "lstm": {"steps": 500, "lr": 0.02, "dropout": 0.5, "spread": 0.1},
