@@ -15,6 +15,7 @@ from .positions import PositionView
 from .reach import MemoryReach
 from .sampler import Sampler
 from .stepper import RNNStepper
+from .verdicts import VerdictView
 from .xray import GPTXray
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "RNNStepper",
     "Sampler",
     "TokenChips",
+    "VerdictView",
 ]
