@@ -114,7 +114,9 @@ def test_one_by_one_and_in_batches_it_writes_the_same(translator):
 def test_a_beam_of_one_is_greedy_and_a_wider_one_never_less_probable(translator):
     for text in ("one four", "eight eight eight one", "three five seven"):
         greedy = translator.translate([text])[0]
-        (one, hypothesis), *_ = translator.beam(text, n_beams=1, length_penalty=0)  # then it stops at the first end, as greedy does
+        (one, hypothesis), *_ = translator.beam(
+            text, n_beams=1, length_penalty=0
+        )  # then it stops at the first end, as greedy does
         assert one == greedy
         assert hypothesis.log_p == pytest.approx(translator.log_p(text, one), abs=1e-3)
         best = max(h.log_p for _, h in translator.beam(text, n_beams=5, length_penalty=0))

@@ -35,15 +35,16 @@ class Translator:
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # those of like length end together
         for first in range(0, len(texts), batch_size):
             places = by_length[first : first + batch_size]
-            for i, ids in zip(places, self._greedy([texts[i] for i in places])):
+            for i, ids in zip(places, self.write(*self.read([texts[i] for i in places]))):
                 out[i] = self.tokenizer.decode(ids)
         return [out[i] for i in range(len(texts))]
 
-    def _greedy(self, texts):
-        memory, padding = self.read(texts)
-        end = self.tokenizer.end_id
-        written = torch.full((len(texts), 1), end)
-        going, done = torch.arange(len(texts)), [None] * len(texts)
+    @torch.inference_mode()
+    def write(self, memory, padding):
+        """Greedy translations of what was read: a list of lists of ids, without the end mark."""
+        n, end = len(memory), self.tokenizer.end_id
+        written = torch.full((n, 1), end)
+        going, done = torch.arange(n), [None] * n
         for _ in range(self.max_tokens):
             logits, _ = self.model.decode(written, memory, memory_padding=padding)
             token = logits[:, -1].argmax(-1)

@@ -14,6 +14,7 @@ from .positions import PositionView
 from .reach import MemoryReach
 from .sampler import Sampler
 from .stepper import RNNStepper
+from .translation import TranslationView
 
 __all__ = [
     "AttentionView",
@@ -25,4 +26,5 @@ __all__ = [
     "RNNStepper",
     "Sampler",
     "TokenChips",
+    "TranslationView",
 ]
