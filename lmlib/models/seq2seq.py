@@ -89,7 +89,7 @@ class Seq2Seq(nn.Module):
             keys = self.attention.key(memory)  # the same at every step, so computed once
             mask = None if memory_padding is None else memory_padding[:, None]
         read, seen = [], []  # what the scores are made of, and the weights, step by step
-        for t in range(target.size(1)):
+        for y_t in y.unbind(1):  # (batch, d_model): the token written last
             context = whole
             if self.attention:
                 scores = self.attention.score(
@@ -98,8 +98,8 @@ class Seq2Seq(nn.Module):
                 context, weights = attend(scores.transpose(1, 2), memory, mask)  # one query: (batch, 1, d_model)
                 context = context[:, 0]
                 seen.append(weights)
-            s = self.decoder(torch.cat((y[:, t], context), dim=-1), s)
-            read.append(torch.cat((s, context, y[:, t]), dim=-1))
+            s = self.decoder(torch.cat((y_t, context), dim=-1), s)
+            read.append(torch.cat((s, context, y_t), dim=-1))
         h = self.drop(self.readout(torch.stack(read, dim=1)).tanh())
         weights = [torch.stack(seen, dim=2)] if seen else []  # (batch, 1, time, source time)
         return F.linear(h, self.embedding.weight, self.bias), weights

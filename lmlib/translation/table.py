@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 
 from lmlib.models.seq2seq import Seq2Seq, Seq2SeqConfig
@@ -101,21 +102,20 @@ def rare_names(pairs, tokenizer):
     return found
 
 
+@cache
+def _village(target, unknown):
+    """What all models of one language share: tokenizer, batches, new test pairs, and those with rare names."""
+    train, test = load("village", "train", target), load("village", "test", target)
+    tokenizer, new = tokenizer_of(train, unknown), unseen(test, train)
+    return tokenizer, PairBatches(train, tokenizer, BATCH), new, rare_names(new, tokenizer)
+
+
 def measure(kind, target, seed, steps=STEPS, every=5):
     """Train one model on the village and test it on every fifth unseen sentence: its Row and its ErrorRows."""
-    train, test = load("village", "train", target), load("village", "test", target)
-    tokenizer = tokenizer_of(train, "token" if kind == UNKNOWN else "spell")
+    tokenizer, batches, new, rare = _village(target, "token" if kind == UNKNOWN else "spell")
     model = build(kind.partition(",")[0], len(tokenizer), seed)
-    history = fit(
-        model,
-        PairBatches(train, tokenizer, BATCH, seed),
-        steps=steps,
-        loss=translation_loss,
-        seed=seed,
-        progress=False,
-    )
-    new = unseen(test, train)
-    pairs, rare = new[::every], rare_names(new, tokenizer)
+    history = fit(model, batches, steps=steps, loss=translation_loss, seed=seed, progress=False)
+    pairs = new[::every]
     translator = Translator(model, tokenizer)
     outputs = translator.translate([pair.source for pair in pairs])
     named = translator.translate([pair.source for pair, _ in rare])

@@ -2,14 +2,13 @@
 
 from .attention import LONGEST, Attention, AttentionView, _spoken
 
-TOO_LONG = f"this view shows {LONGEST} tokens at most: give a shorter sentence"
-
 
 class TranslationView(AttentionView):
     """A translator's attention over a sentence of the learner's own: a row for each token that it wrote.
 
     translator: a `translation.Translator`. text: what is translated first. layer: which layer of the decoder (by
-    default the last); head, query, heads: as in `AttentionView`.
+    default the last); head, heads: as in `AttentionView`; query: which token of the translation, the last where it is
+    shorter.
 
     Raises ValueError for an empty text, for characters that the model has never seen, for a text that is too long,
     and for a model without attention. Words that are new to the model are spelled, and the sentence says so.
@@ -19,7 +18,9 @@ class TranslationView(AttentionView):
 
     def __init__(self, translator, text, *, layer=-1, head=0, query=None, heads=None):
         self.translator, self.layer = translator, layer
-        super().__init__(self.translate, text, head=head, query=query, heads=heads)
+        super().__init__(self.translate, text, head=head, heads=heads)
+        if query is not None:  # nobody knows beforehand how long the translation will be
+            self.query = min(max(query, 0), len(self.found.queries) - 1)
 
     def read(self, text):
         super().read(text)
@@ -34,18 +35,17 @@ class TranslationView(AttentionView):
         rows, columns, weights = self.translator.look(text, written)
         if not weights:
             raise ValueError("this model does not look back: take one with attention")
-        if max(len(rows), len(columns)) > LONGEST:
-            raise ValueError(TOO_LONG)
+        if len(columns) > LONGEST:
+            raise ValueError(f"this view shows {LONGEST} tokens at most: give a shorter sentence")
         self._told = written, words
-        return Attention(rows, columns, weights[self.layer].numpy())
+        # A translation that is longer is shown up to there: a badly trained model may write without end.
+        return Attention(rows[:LONGEST], columns, weights[self.layer][:, :LONGEST].numpy())
 
     def alt(self):
         parts = [f"“{self.text}” becomes “{self.written}”"]
         if self.spelled:
             new = ", ".join(self.spelled)
-            parts.append(
-                f"{new} {'is' if len(self.spelled) == 1 else 'are'} new to the model, which reads it by letters"
-            )
+            parts.append(f"new to the model, and read letter by letter: {new}")
         return f"{'; '.join(parts)}. {super().alt()}"
 
     def title(self):
