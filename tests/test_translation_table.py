@@ -36,7 +36,7 @@ def test_rows_survive_the_file(tmp_path):
     path = tmp_path / "t.csv"
     table.write(rows, path)
     back = read(path)
-    assert back[1:] == [a_row(model="one vector", bleu=1.25), rows[2]] or str(back) == str(rows)
+    assert list(map(repr, back)) == list(map(repr, rows))  # NaN does not equal itself
     assert math.isnan(back[0].beam) and isinstance(back[0].seed, int)
 
 
