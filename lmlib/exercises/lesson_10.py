@@ -28,7 +28,7 @@ def _words(rng, least, most):
     ],
 )
 def clipped_precision(output, reference, n):
-    """The precision of BLEU for one n, (10.2): which share of the output's n-grams stands in the reference?
+    """The precision of BLEU for one n, (10.3): which share of the output's n-grams stands in the reference?
 
     output, reference: lists of tokens. n: 1 or more. An n-gram counts at most as often as it stands in the reference
     ("clipping"). Return a number from 0 to 1; 0 where the output has no n-gram.

@@ -13,7 +13,7 @@ def main(argv=None):
     parser.add_argument("--make", action="store_true", help="train every model with every seed on the village")
     parser.add_argument("--real", choices=("multi30k", "tatoeba"), help="train one Transformer on real pairs")
     parser.add_argument("--target", default="de", help="into which language, with --real")
-    parser.add_argument("--steps", type=int, default=3000, help="how many steps, with --real")
+    parser.add_argument("--steps", type=int, default=2000, help="how many steps, with --real")
     options = parser.parse_args(argv)
     try:
         if options.make:
