@@ -22,7 +22,6 @@ from lmlib.translation.table import (
     unseen,
 )
 
-
 MEASURED = pytest.mark.skipif(
     not table.TABLE.exists(), reason="the table was not made yet: see lmlib/translation/table.py"
 )
