@@ -15,6 +15,7 @@ from .positions import PositionView
 from .reach import MemoryReach
 from .sampler import Sampler
 from .stepper import RNNStepper
+from .translation import TranslationView
 from .verdicts import VerdictView
 from .xray import GPTXray
 
@@ -31,4 +32,5 @@ __all__ = [
     "Sampler",
     "TokenChips",
     "VerdictView",
+    "TranslationView",
 ]

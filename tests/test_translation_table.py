@@ -1,0 +1,101 @@
+"""The lesson's table: what is measured, how it is kept, and that what ships is complete."""
+
+import csv
+import math
+
+import pytest
+
+from lmlib.tasks.translation import Link, Pair
+from lmlib.text import WordTokenizer
+from lmlib.translation import table
+from lmlib.translation.__main__ import main
+from lmlib.translation.table import (
+    ERRORS,
+    KINDS,
+    SEEDS,
+    VILLAGE,
+    ErrorRow,
+    Row,
+    build,
+    rare_names,
+    read,
+    unseen,
+)
+
+MEASURED = pytest.mark.skipif(
+    not table.TABLE.exists(), reason="the table was not made yet: see lmlib/translation/table.py"
+)
+
+
+def a_row(**changes):
+    values = dict(
+        zip(Row.__dataclass_fields__, ("village", "zh", "attention", 0, 9, 5, 3.0, 1.5, 40.0, 50.0, 0.25, 0.5))
+    )
+    return Row(**(values | {"tested": 10} | changes))
+
+
+def test_rows_survive_the_file(tmp_path):
+    rows = [a_row(), a_row(model="one vector", bleu=1.25), a_row(data="multi30k", target="de", rare=math.nan)]
+    path = tmp_path / "t.csv"
+    table.write(rows, path)
+    back = read(path)
+    assert list(map(repr, back)) == list(map(repr, rows))  # NaN does not equal itself
+    assert math.isnan(back[2].rare) and isinstance(back[0].seed, int)
+
+
+def test_without_a_table_the_command_says_what_to_do(tmp_path, monkeypatch, capsys):
+    with pytest.raises(FileNotFoundError, match="--make"):
+        read(tmp_path / "none.csv")
+    monkeypatch.setattr(table.read, "__defaults__", (tmp_path / "none.csv", Row))
+    assert main([]) == 1 and "--make" in capsys.readouterr().err
+
+
+@MEASURED
+def test_what_ships_was_measured_with_every_seed():
+    rows = [row for row in read() if row.data == "village"]
+    assert sorted((r.target, r.model, r.seed) for r in rows) == sorted((*pair, s) for pair in VILLAGE for s in SEEDS)
+    for row in rows:
+        assert 0 <= row.exact <= 1 and 0 <= row.rare <= 1 and 0 <= row.bleu <= 100 and row.tested > 100
+    with open(table.TABLE, encoding="utf-8") as file:
+        assert next(csv.reader(file)) == list(Row.__dataclass_fields__)
+
+
+@MEASURED
+def test_the_errors_belong_to_the_rows():
+    shares = read(ERRORS, ErrorRow)
+    rows = {(r.target, r.model, r.seed): r for r in read() if r.data == "village"}
+    assert {(s.target, s.model, s.seed) for s in shares} <= set(rows)
+    for key, row in rows.items():
+        these = [s.share for s in shares if (s.target, s.model, s.seed) == key]
+        # a sentence that is not exact has at least one error, and no kind counts twice
+        assert max(these) - 1e-3 <= 1 - row.exact <= sum(these) + 1e-3
+
+
+def test_models_by_name():
+    for kind in KINDS:
+        model = build(kind, 50, seed=1, d_model=8)
+        assert model.n_parameters > 0 and (kind == "attention") == bool(getattr(model, "attention", None))
+    with pytest.raises(ValueError, match="no translator"):
+        build("lstm", 50)
+
+
+def test_unseen_and_rare():
+    train = [Pair("a b", "x"), Pair("c", "y")]
+    assert unseen([Pair("a b", "z"), Pair("d", "x")], train) == [Pair("d", "x")]
+    pair = Pair("Safe, Zorando.", "好，佐尔安多。", (Link("name", (6, 13), (2, 6)),))
+    assert rare_names([pair], WordTokenizer.train(["Safe, Tom."])) == [(pair, "佐尔安多")]
+    assert rare_names([pair], WordTokenizer.train(["Safe, Zorando."])) == []
+
+
+def test_one_small_measurement(monkeypatch):
+    small = table.load("village", "test", "fr")
+    parts = {"train": small[:300], "test": small[300:420]}
+    monkeypatch.setattr(table, "load", lambda data, split, target: parts[split])
+    monkeypatch.setattr(table, "build", lambda kind, size, seed: build(kind, size, seed, d_model=16))
+    table._village.cache_clear()
+    try:
+        row, shares = table.measure("attention", "fr", 0, steps=2, every=10)
+    finally:
+        table._village.cache_clear()
+    assert row.steps == 2 and row.tested == len(unseen(parts["test"], parts["train"])[::10]) and row.exact == 0
+    assert shares and all(0 < share.share <= 1 for share in shares)
