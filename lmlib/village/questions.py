@@ -271,7 +271,7 @@ def _all(split):
 
 def _asks_for(question):
     """The words that tell which story is meant: whom or what it asks for, and the day."""
-    return {word for word in question.rstrip("?").split() if word not in ("Where", "Who", "What", "is", "has", "the")}
+    return set(question.rstrip("?").split()) - {"Where", "Who", "What", "is", "has", "carrying", "the", "on"}
 
 
 def stories(split, n=None):
