@@ -27,7 +27,7 @@ NANOGPT_CPU, FIVE_GRAM, NANOGPT_GPU = 1.88, 1.50, 1.4697
 
 @dataclass
 class Run:
-# What others reached on this text, nats per character: nanoGPT (Karpathy 2022, README), a 5-gram by counting.
+    # What others reached on this text, nats per character: nanoGPT (Karpathy 2022, README), a 5-gram by counting.
 
     name: str
     goal: float | None

@@ -1,9 +1,10 @@
 """Finding the right text among many by its words: BM25 (Robertson and Zaragoza 2009).
 
-    score(query, text) = sum over the query's words of  idf(word) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean))
+score(query, text) = sum over the query's words of  idf(word) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length /
+mean))
 
-    tf: how often the word stands in the text. idf(word) = ln(1 + (N - n + 1/2) / (n + 1/2)), where n of the N texts have
-    the word: the form that never falls below 0.
+tf: how often the word stands in the text. idf(word) = ln(1 + (N - n + 1/2) / (n + 1/2)), where n of the N texts have
+the word: the form that never falls below 0.
 """
 
 import math
@@ -70,8 +71,8 @@ class BM25:
 def ranks(scores, right):
     """The rank of the right text for each query, 1 for the best.
 
-    scores: (queries, texts). right: the number of the right text of each query. Where texts tie, the right one comes last
-    among them, so that nobody gains from giving all texts the same score.
+    scores: (queries, texts). right: the number of the right text of each query. Where texts tie, the right one comes
+    last among them, so that nobody gains from giving all texts the same score.
     """
     scores, right = np.asarray(scores, float), np.asarray(right)
     own = scores[np.arange(len(right)), right][:, None]

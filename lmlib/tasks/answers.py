@@ -1,7 +1,7 @@
 """How good is an answer? SQuAD's two scores, and when to keep silent.
 
-Rajpurkar et al. 2016, section 6.1, and Rajpurkar et al. 2018 for questions without an answer: both texts are normalised,
-then compared whole (exact match) or as bags of words (F1), with the best of several right answers.
+Rajpurkar et al. 2016, section 6.1, and Rajpurkar et al. 2018 for questions without an answer: both texts are
+normalised, then compared whole (exact match) or as bags of words (F1), with the best of several right answers.
 """
 
 import re
@@ -16,7 +16,9 @@ _HAN = re.compile(r"([\u3400-\u9fff])")
 
 
 def normalise(text):
-    """An answer as it is compared: lower case, without punctuation, without a, an, the, single blanks. In this order."""
+    """An answer as it is compared: lower case, without punctuation, without a, an, the, single blanks. In this
+    order.
+    """
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
@@ -49,7 +51,9 @@ def scores(said, questions, by_character=False):
     Raises ValueError where there is not one text for each question, or no question.
     """
     if len(said) != len(questions) or not len(questions):
-        raise ValueError(f"there are {len(said)} answers to {len(questions)} questions: give one to each, one at least")
+        raise ValueError(
+            f"there are {len(said)} answers to {len(questions)} questions: give one to each, one at least"
+        )
     pairs = [(text, question.answers) for text, question in zip(said, questions)]
     return {
         "exact": float(np.mean([best(exact_match, *pair) for pair in pairs])),
@@ -60,8 +64,8 @@ def scores(said, questions, by_character=False):
 def risk_coverage(confidence, right):
     """Who answers only what she is surest of: how much does she answer, and how much of that is wrong?
 
-    confidence and right: one each for every answer. Returns three arrays, one entry for each different confidence, from
-    high to low: the threshold, the share answered (coverage), the share of wrong ones among these (risk).
+    confidence and right: one each for every answer. Returns three arrays, one entry for each different confidence,
+    from high to low: the threshold, the share answered (coverage), the share of wrong ones among these (risk).
     El-Yaniv and Wiener 2010. Raises ValueError where the two do not fit together or are empty.
     """
     confidence, right = np.asarray(confidence, float), np.asarray(right, float)

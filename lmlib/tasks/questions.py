@@ -8,7 +8,7 @@ village's questions are written in bAbI's format and read by the same parser as 
 import json
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..datasets import DatasetError, choose
 from ..fetch import RemoteFile, fetch
@@ -21,8 +21,8 @@ UNKNOWN = "unknown"  # bAbI's column for the answer, where the village's story d
 class Question:
     """One question about one text.
 
-    text: the story, whole. starts: where each of its lines (sentences) begins, in characters. answers: all that count as
-    right, as they stand in the text; none where the text does not tell. places: the character at which each answer
+    text: the story, whole. starts: where each of its lines (sentences) begins, in characters. answers: all that count
+    as right, as they stand in the text; none where the text does not tell. places: the character at which each answer
     begins. support: the lines that the answer rests on, counted from 0; empty where nobody says.
     """
 
@@ -49,6 +49,28 @@ class Question:
         return bisect_right(self.starts, place) - 1
 
 
+def ask(lines, question):
+    """A `Question` of your own about a story of your own, without a known answer.
+
+    lines: a list of sentences, or one text with a sentence a line. Raises ValueError without a story or a question.
+    """
+    lines = [line.strip() for line in (lines.splitlines() if isinstance(lines, str) else lines) if line.strip()]
+    if not lines:
+        raise ValueError("there is no story: write at least one sentence")
+    if not question.strip():
+        raise ValueError("there is no question: write one")
+    return _placed(lines, question.strip())
+
+
+def _placed(lines, question, **more):
+    """A `Question` whose text is the lines with a blank between two."""
+    starts, at = [], 0
+    for line in lines:
+        starts.append(at)
+        at += len(line) + 1
+    return Question(" ".join(lines), tuple(starts), question, **more)
+
+
 def texts_of(questions):
     """The different texts of some questions, in order, and for each question the number of its text."""
     numbers = {}
@@ -63,8 +85,8 @@ def texts_of(questions):
 def parse_babi(text, name="this text"):
     """The questions of a text in bAbI's format, each with all lines of its story that stand before it.
 
-    Lines are numbered; 1 begins a new story. A question's line has two tabs: question, answer, numbers of the lines that
-    it rests on. The answer "unknown" says that there is none. name: what a message calls the text.
+    Lines are numbered; 1 begins a new story. A question's line has two tabs: question, answer, numbers of the lines
+    that it rests on. The answer "unknown" says that there is none. name: what a message calls the text.
     Raises DatasetError for what is not in this format, and for answers that stand in none of their lines.
     """
     found, lines, places = [], [], {}
@@ -98,17 +120,13 @@ def _wrong(name, row, what):
 
 
 def _from_lines(lines, question, answer, support, id, name, row):
-    text = " ".join(lines)
-    starts, at = [], 0
-    for line in lines:
-        starts.append(at)
-        at += len(line) + 1
+    found = _placed(lines, question, support=support, id=id)
     if answer == UNKNOWN:
-        return Question(text, tuple(starts), question, support=support, id=id)
+        return found
     word = re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)")
     for line in reversed(support):
         if match := word.search(lines[line]):
-            return Question(text, tuple(starts), question, (answer,), (starts[line] + match.start(),), support, id)
+            return replace(found, answers=(answer,), places=(found.starts[line] + match.start(),))
     raise _wrong(name, row, f"the answer {answer!r} stands in none of the lines that it rests on")
 
 
@@ -126,8 +144,9 @@ def sentence_starts(text):
 def parse_squad(text, name="this text"):
     """The questions of a text in SQuAD's format, version 1.1 or 2.0, in the order of the file.
 
-    A question's support is the sentence in which its first answer stands. `id` is the article's number, a dot, and the
-    question's own id. Raises DatasetError for what is not in this format, and for answers that do not stand where it says.
+    A question's support is the sentence in which its first answer stands. `id` is the article's number, a dot, and
+    the question's own id. Raises DatasetError for what is not in this format, and for answers that do not stand where
+    it says.
     """
     try:
         articles = json.loads(text)["data"]
@@ -261,7 +280,8 @@ def _xquad(name):
         place = {"validation": (4,), "test": (5,), "train": (0, 1, 2, 3), "all": range(6)}[split]
         found = [question for question in found if int(question.id.partition(".")[0]) % 6 in place]
         source = (
-            f"XQuAD (Artetxe et al. 2020; SHA-256 {file.sha256[:12]}…), served by {served_by}. It is a test set; here, of "
+            f"XQuAD (Artetxe et al. 2020; SHA-256 {file.sha256[:12]}…), served by {served_by}. It is a test set; "
+            f"here, of "
             "each six articles, the fifth is validation and the sixth test."
         )
         return found, "CC BY-SA 4.0", source

@@ -1,17 +1,18 @@
 """Little stories of the village with a question each, whose answer the world behind them knows.
 
-People go, find, take, give, put down and hide things; the world keeps who is where and who has what, and the lines that
-said so. An answer rests on one to three lines, or the story does not tell it. The text is in the format of the bAbI tasks
-(Weston et al. 2015): numbered lines, and after the question a tab, the answer, a tab, the numbers of the lines that it
-rests on.
+People go, find, take, give, put down and hide things; the world keeps who is where and who has what, and the lines
+that said so. An answer rests on one to three lines, or the story does not tell it. The text is in the format of the
+bAbI tasks (Weston et al. 2015): numbered lines, and after the question a tab, the answer, a tab, the numbers of the
+lines that it rests on.
 
     print(babi("test", 2))      two stories with their questions
 
-The same on every machine: all chance comes from `random.Random(seed).random()`. Each kind of question has every answer
-equally often, so whoever knows the question alone is right one time in eight where a place or a person is asked for.
+The same on every machine: all chance comes from `random.Random(seed).random()`. Each kind of question has every
+answer equally often, so whoever knows the question alone is right one time in eight where a place or a person is
+asked for.
 """
 
-from itertools import count
+from itertools import accumulate, count
 from random import Random
 
 from . import words as w
@@ -64,8 +65,9 @@ KINDS = (
 class World:
     """Three people, four places, two things and a bag, all of them numbers; and what has happened so far.
 
-    still: a person who never goes anywhere. at: person -> (place, line). things: thing -> ("held", person, lines), ("lies", place, lines) or
-    ("in", bag, lines); the bag is a thing, too. lines: what happened, one (verb, slots) a line.
+    still: a person who never goes anywhere. at: person -> (place, line). things: thing -> ("held", person, lines),
+    ("lies", place, lines) or ("in", bag, lines); the bag is a thing, too. lines: what happened, one (verb, slots) a
+    line.
     """
 
     BAG = 2
@@ -83,10 +85,16 @@ class World:
         if verb == "lie":
             return [{"t": t, "l": place} for t in range(3) if t not in self.things for place in range(4)]
         if verb == "go":
-            return [{"p": p, "l": l} for p in range(3) if p != self.still for l in range(4) if self.here(p) != l]
+            movers = [p for p in range(3) if p != self.still]
+            return [{"p": p, "l": place} for p in movers for place in range(4) if self.here(p) != place]
         found = [{"p": p, "t": t} for p in range(3) for t in range(3) if self._may(verb, p, t)]
         if verb == "give":
-            return [{**slots, "q": q} for slots in found for q in range(3) if q != slots["p"] and self._meet(q, slots["p"])]
+            return [
+                {**slots, "q": q}
+                for slots in found
+                for q in range(3)
+                if q != slots["p"] and self._meet(q, slots["p"])
+            ]
         return found
 
     def here(self, p):
@@ -121,10 +129,7 @@ class World:
         choices = []
         while not choices:  # what cannot happen now is drawn again
             at = self.draw() * sum(WEIGHTS.values())
-            for verb, weight in WEIGHTS.items():
-                at -= weight
-                if at < 0:
-                    break
+            verb = next(verb for verb, most in zip(WEIGHTS, accumulate(WEIGHTS.values())) if at < most)
             choices = self.choices(verb)
         slots, line = self.one_of(choices), len(self.lines)
         self.lines.append((verb, slots))

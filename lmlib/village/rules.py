@@ -32,7 +32,9 @@ def answer(lines, question):
     """
     asked = _QUESTION.match(re.sub(r" on the \w+ \w+\?$", "?", question))
     if asked is None:
-        raise ValueError(f"the rules know no question like {question!r}: ask where, who, or what somebody is carrying")
+        raise ValueError(
+            f"the rules know no question like {question!r}: ask where, who, or what somebody is carrying"
+        )
     place, thing = {}, {}  # person -> (place, line); thing -> (how, who or where, lines)
     for number, line in enumerate(lines):
         kind, said = next(((kind, m) for kind, form in _FORMS if (m := form.fullmatch(line))), (None, None))

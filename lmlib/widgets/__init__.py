@@ -12,6 +12,7 @@ from .gates import GateBoard
 from .guess import GuessGame
 from .positions import PositionView
 from .reach import MemoryReach
+from .reading import ReadingView
 from .sampler import Sampler
 from .stepper import RNNStepper
 
@@ -22,6 +23,7 @@ __all__ = [
     "GuessGame",
     "MemoryReach",
     "PositionView",
+    "ReadingView",
     "RNNStepper",
     "Sampler",
     "TokenChips",
