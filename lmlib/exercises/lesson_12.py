@@ -602,8 +602,8 @@ def _():
 
 @silence.fresh
 def _(rng):
-    n = int(rng.integers(1, 12))
-    confidence = rng.random(n).round(1)
+    n = int(rng.integers(3, 16))
+    confidence = rng.choice([0.2, 0.4, 0.6, 0.8], n)  # few, so that several answers are equally sure
     right = rng.random(n) < 0.35 + 0.6 * confidence
     return confidence.tolist(), [bool(ok) for ok in right], float(_pick(rng, [0.1, 0.25, 0.45]))
 

@@ -24,6 +24,8 @@ from .transformer import EncoderLayer, LayerNorm, TransformerConfig
 
 PADDING = "<pad>"
 ORDERS = ("recency", "rotary", "none")
+GAIN = float(__import__("os").environ.get("GAIN", "2"))
+EYE = int(__import__("os").environ.get("EYE", "1"))
 LONGEST = 12  # words in an answer, at most
 _WORD = regex.compile(r"\p{Han}|[\w--\p{Han}]+|[^\w\s]", regex.VERSION1)
 
@@ -129,7 +131,10 @@ class QuestionBatches:
 
 @dataclass
 class ReaderConfig:
-    """Sizes and parts of a Reader. word_layers: within a line; line_layers: among lines; padding: that word's number.
+    """Sizes and parts of a Reader.
+
+    word_layers: of attention within a line; line_layers: among lines; hidden: width of their feed-forward parts;
+    padding: that word's number.
 
     order: how lines know which came later. "recency": each head takes away from a score a learned amount for each
     line between (as Press et al. 2022 do with fixed amounts), which also works for stories longer than any in
@@ -141,7 +146,8 @@ class ReaderConfig:
     d_model: int = 64
     n_heads: int = 4
     word_layers: int = 1
-    line_layers: int = 3
+    line_layers: int = 2
+    hidden: int = 128
     order: str = "recency"
     alike: bool = True
     padding: int = 1
@@ -164,6 +170,7 @@ class RecencyAttention(MultiHeadAttention):
         place = torch.arange(query.size(1), device=query.device)
         distance = (place[:, None] - place).to(q)  # (time, time): how many lines before the query a key stands
         bias = self.later[:, None, None] * (distance < 0) - self.slope.exp()[:, None, None] * distance.abs()
+        bias = bias.masked_fill(distance == 0, -math.inf)
         scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1)) + bias
         mixed, weights = attend(scores, v, self._join(mask, padding))
         return self.out(mixed.transpose(1, 2).flatten(2)), weights
@@ -189,8 +196,10 @@ class Reader(nn.Module):
 
     def _build(self, c):
         def layers(n, positions):
-            sizes = {"n_heads": c.n_heads, "d_model": c.d_model, "positions": positions, "norm": "pre"}
-            return nn.ModuleList(EncoderLayer(TransformerConfig(c.vocab_size, **sizes)) for _ in range(n))
+            config = TransformerConfig(
+                c.vocab_size, n_heads=c.n_heads, d_model=c.d_model, hidden=c.hidden, positions=positions, norm="pre"
+            )
+            return nn.ModuleList(EncoderLayer(config) for _ in range(n))
 
         self.embedding = nn.Embedding(c.vocab_size, c.d_model)
         nn.init.normal_(self.embedding.weight, std=0.5)
@@ -200,6 +209,7 @@ class Reader(nn.Module):
         for layer in self.line_layers if c.order == "recency" else ():
             layer.attention = RecencyAttention(c.d_model, c.n_heads)
         for layer in (*self.word_layers, *self.line_layers) if c.alike else ():
+            layer.attention.query.weight.data *= GAIN if layer in list(self.line_layers) else 1
             layer.attention.key.weight.data.copy_(layer.attention.query.weight.data)
         self.word_norm, self.line_norm = LayerNorm(c.d_model), LayerNorm(c.d_model)
         self.mix = nn.Linear(c.d_model, c.d_model)
@@ -207,6 +217,8 @@ class Reader(nn.Module):
         self.of_itself = nn.Linear(c.d_model, 2)  # how likely a word is a start or an end, whatever is asked
         self.none = nn.Linear(c.d_model, 2)
         self.line_bias = nn.Linear(c.d_model, 1)
+        if c.alike and EYE:
+            self.pointers.weight.data.copy_(torch.eye(c.d_model).repeat(3, 1))
 
     def forward(self, ids):
         batch, deep, wide = ids.shape
