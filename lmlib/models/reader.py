@@ -24,8 +24,6 @@ from .transformer import EncoderLayer, LayerNorm, TransformerConfig
 
 PADDING = "<pad>"
 ORDERS = ("recency", "rotary", "none")
-GAIN = float(__import__("os").environ.get("GAIN", "2"))
-EYE = int(__import__("os").environ.get("EYE", "1"))
 LONGEST = 12  # words in an answer, at most
 _WORD = regex.compile(r"\p{Han}|[\w--\p{Han}]+|[^\w\s]", regex.VERSION1)
 
@@ -139,7 +137,7 @@ class ReaderConfig:
     order: how lines know which came later. "recency": each head takes away from a score a learned amount for each
     line between (as Press et al. 2022 do with fixed amounts), which also works for stories longer than any in
     training. "rotary": as in lesson 07. "none": not at all.
-    alike: each head's keys begin with the weights of its queries, so that at first words look for their likes.
+    alike: keys begin with the weights of queries, so that at first everything looks for its likes.
     """
 
     vocab_size: int
@@ -157,7 +155,7 @@ class ReaderConfig:
 class RecencyAttention(MultiHeadAttention):
     """Self-attention whose scores fall with the distance: score - slope * |i - j|, one learned slope a head.
 
-    What comes later gets a learned amount on top. x (batch, time, d_model); padding: True where there is text.
+    Nobody looks at itself (the residual stream has that). What comes later gets a learned amount on top. x (batch, time, d_model); padding: True where there is text.
     """
 
     def __init__(self, d_model, n_heads):
@@ -170,9 +168,9 @@ class RecencyAttention(MultiHeadAttention):
         place = torch.arange(query.size(1), device=query.device)
         distance = (place[:, None] - place).to(q)  # (time, time): how many lines before the query a key stands
         bias = self.later[:, None, None] * (distance < 0) - self.slope.exp()[:, None, None] * distance.abs()
-        bias = bias.masked_fill(distance == 0, -math.inf)
         scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1)) + bias
-        mixed, weights = attend(scores, v, self._join(mask, padding))
+        others = distance != 0
+        mixed, weights = attend(scores, v, self._join(others if mask is None else mask & others, padding))
         return self.out(mixed.transpose(1, 2).flatten(2)), weights
 
 
@@ -208,17 +206,23 @@ class Reader(nn.Module):
         self.line_layers = layers(c.line_layers, "rotary" if c.order == "rotary" else "none")
         for layer in self.line_layers if c.order == "recency" else ():
             layer.attention = RecencyAttention(c.d_model, c.n_heads)
-        for layer in (*self.word_layers, *self.line_layers) if c.alike else ():
-            layer.attention.query.weight.data *= GAIN if layer in list(self.line_layers) else 1
-            layer.attention.key.weight.data.copy_(layer.attention.query.weight.data)
         self.word_norm, self.line_norm = LayerNorm(c.d_model), LayerNorm(c.d_model)
         self.mix = nn.Linear(c.d_model, c.d_model)
         self.pointers = nn.Linear(c.d_model, 3 * c.d_model)  # what the question asks for: start, end, evidence
         self.of_itself = nn.Linear(c.d_model, 2)  # how likely a word is a start or an end, whatever is asked
         self.none = nn.Linear(c.d_model, 2)
         self.line_bias = nn.Linear(c.d_model, 1)
-        if c.alike and EYE:
-            self.pointers.weight.data.copy_(torch.eye(c.d_model).repeat(3, 1))
+        if c.alike:
+            self._look_for_likes()
+
+    @torch.no_grad()
+    def _look_for_likes(self):
+        """Begin with attention by likeness: keys are made like queries, and the question points at lines like itself."""
+        for layer in self.line_layers:
+            layer.attention.query.weight *= 2  # so that it shows among the chance of the first weights
+        for layer in (*self.word_layers, *self.line_layers):
+            layer.attention.key.weight.copy_(layer.attention.query.weight)
+        self.pointers.weight.copy_(torch.eye(self.config.d_model).repeat(3, 1))
 
     def forward(self, ids):
         batch, deep, wide = ids.shape
@@ -232,9 +236,8 @@ class Reader(nn.Module):
             x = layer(x, padding=seen)
         x = self.word_norm(x).view(batch, deep, wide, -1)
 
-        v = (x * text[..., None]).sum(2) / text.sum(2, keepdim=True).clamp(
-            min=1
-        ).sqrt()  # (batch, lines + 1, d_model)
+        length = text.sum(2, keepdim=True).clamp(min=1)
+        v = (x * text[..., None]).sum(2) / length.sqrt()  # (batch, lines + 1, d_model)
         for layer in self.line_layers:
             v = layer(v, padding=lines)
         v = self.line_norm(v)
@@ -310,7 +313,7 @@ class Reading:
 
 
 @torch.inference_mode()
-def read(model, words, questions, batch_size=64, longest=LONGEST):
+def read(model, words, questions, batch_size=32, longest=LONGEST):
     """A `Reading` for each question."""
     model.eval()
     readings = []
