@@ -163,8 +163,7 @@ class Said:
 
 
 def chat_answers(n, lang="en", max_tokens=24):
-    """Put n questions of XQuAD to SmolLM2-135M-Instruct: alone, with the paragraph that BM25 finds, with the right
-    one.
+    """Put n questions of XQuAD to SmolLM2-135M-Instruct, each alone, with the paragraph found, with the right one.
 
     Greedy decoding, each question in a conversation of its own; the answer is its first line.
     """

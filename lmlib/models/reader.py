@@ -89,9 +89,7 @@ class Words:
 
 
 def trimmed(ids, padding):
-    """How many lines and words of a batch hold nothing but padding: (lines at the front to leave out, words to
-    keep).
-    """
+    """How much of a batch is padding alone: (lines at the front to leave out, words of a line to keep)."""
     text = ids != padding
     lines = text.any(2).any(0)
     return int(lines.int().argmax()), int(text.any(1).any(0).nonzero().max()) + 1
@@ -155,7 +153,8 @@ class ReaderConfig:
 class RecencyAttention(MultiHeadAttention):
     """Self-attention whose scores fall with the distance: score - slope * |i - j|, one learned slope a head.
 
-    Nobody looks at itself (the residual stream has that). What comes later gets a learned amount on top. x (batch, time, d_model); padding: True where there is text.
+    Nobody looks at itself (the residual stream has that). What comes later gets a learned amount on top. x (batch,
+    time, d_model); padding: True where there is text.
     """
 
     def __init__(self, d_model, n_heads):
@@ -175,12 +174,12 @@ class RecencyAttention(MultiHeadAttention):
 
 
 class Reader(nn.Module):
-    """ids (batch, lines + 1, words), the question last -> start, end (batch, (lines + 1) * words), evidence (batch,
-    lines + 1).
+    """From a story and a question, the last line, to pointers at words and at lines.
 
-    start and end are scores for each word, -inf where none may be pointed at: in padding, and in the question but for
-    its first place, which stands for "the story does not tell it". evidence: a score for each line, above 0 for
-    "rests on it". Raises ValueError for an order that is not known.
+    ids (batch, lines + 1, words) -> start, end (batch, (lines + 1) * words), evidence (batch, lines + 1). start and
+    end are scores for each word, -inf where none may be pointed at: in padding, and in the question but for its first
+    place, which stands for "the story does not tell it". evidence: a score for each line, above 0 for "rests on it".
+    Raises ValueError for an order that is not known.
     """
 
     def __init__(self, config):
@@ -217,7 +216,7 @@ class Reader(nn.Module):
 
     @torch.no_grad()
     def _look_for_likes(self):
-        """Begin with attention by likeness: keys are made like queries, and the question points at lines like itself."""
+        """Begin with attention by likeness: keys like queries, and the question points at lines like itself."""
         for layer in self.line_layers:
             layer.attention.query.weight *= 2  # so that it shows among the chance of the first weights
         for layer in (*self.word_layers, *self.line_layers):

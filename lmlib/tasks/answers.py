@@ -16,9 +16,7 @@ _HAN = re.compile(r"([\u3400-\u9fff])")
 
 
 def normalise(text):
-    """An answer as it is compared: lower case, without punctuation, without a, an, the, single blanks. In this
-    order.
-    """
+    """An answer as it is compared: lower case, then punctuation out, then a, an, the out, then single blanks."""
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 

@@ -1,6 +1,4 @@
-"""The reading view: a story, a question, the answer with the lines that it rests on; on texts of the learner's
-own.
-"""
+"""The reading view: a story, a question, the answer and the lines that it rests on; also of the learner's own."""
 
 import html
 
