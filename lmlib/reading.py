@@ -33,9 +33,6 @@ SPLITS = ("test", "test-16", "test-32")
 READERS = {
     "reader": ({}, 1.0),
     "told no evidence": ({}, 0.0),
-    "order by rotation": ({"order": "rotary"}, 1.0),
-    "no order": ({"order": "none"}, 1.0),
-    "lines read apart": ({"line_layers": 0}, 1.0),
 }
 
 
