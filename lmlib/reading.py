@@ -173,21 +173,15 @@ def chat_answers(n, lang="en", max_tokens=24):
     index = BM25(texts)
     some = [questions[i * len(questions) // n] for i in range(n)]  # spread over all articles
     for question in some:
-        found = texts[index.search(question.question, 1)[0][0]]
+        found, known = texts[index.search(question.question, 1)[0][0]], {}
         for condition, text in zip(CONDITIONS, (None, found, question.text)):
-            asked = ASK_ALONE if text is None else ASK
-            chat = Chat(*parts, temperature=0.0, top_p=1.0)
-            said = chat.say(asked.format(text=text, question=question.question), max_tokens).strip()
-            said = said.splitlines()[0] if said else ""
-            scores = (best(score, said, question.answers) for score in (exact_match, f1))
-            yield Said(
-                condition,
-                question.id,
-                question.question,
-                question.answers[0],
-                said,
-                *(round(score, 4) for score in scores),
-            )
+            if text not in known:  # where the right text was found, it is not read twice: the answer is the same
+                asked = ASK_ALONE if text is None else ASK
+                chat = Chat(*parts, temperature=0.0, top_p=1.0)
+                known[text] = chat.say(asked.format(text=text, question=question.question), max_tokens).strip()
+            said = (known[text].splitlines() or [""])[0]
+            exact, overlap = (round(best(score, said, question.answers), 4) for score in (exact_match, f1))
+            yield Said(condition, question.id, question.question, question.answers[0], said, exact, overlap)
 
 
 def swap_text(question, other):

@@ -74,6 +74,10 @@ class Words:
                     for i, (a, b) in enumerate(self.spans(lines[line]))
                     if b > begins and a < begins + len(q.answers[0])
                 ]
+                if not inside:
+                    raise ValueError(
+                        f"the answer {q.answers[0]!r} does not stand where the question {q.question!r} says"
+                    )
                 back = line - len(lines) - 1
                 spot = ((back, inside[0]), (back, inside[-1]))
             spots.append(spot)
