@@ -15,9 +15,9 @@ def test_the_lesson_on_real_questions(name, tmp_path, monkeypatch):
     put_in_cache(REAL, tmp_path, monkeypatch)
     scope = run_notebook("12_question_answering", monkeypatch, DATA=name, STEPS=3)
     assert len(scope["readings"]) == len(scope["test"]) == (1000 if name == "babi" else 198)
-    first = scope["ranks"](scope["similarity"]["TF-IDF"], scope["own"]) == 1
+    first = scope["ranks"](scope["similarity"]["BM25"], scope["own"]) == 1
     if name == "xquad-en":  # the words of a real question tell the paragraph
-        assert first.mean() > 0.85
+        assert first.mean() > 0.9
     else:  # "Where is John?" does not tell which story
         assert first.mean() < 0.05
 
@@ -33,15 +33,6 @@ def test_the_table_of_readers():
         seeds = {row.seed for row in rows if row.model == model}
         assert seeds == (set(reading.SEEDS) if model in reading.READERS else {0})
     assert [row for row in rows if row.model not in reading.READERS] == reading.measure_cheats()
-
-
-def test_the_table_of_the_chat_model():
-    rows = reading.read_table("chat", reading.Said)
-    counts = Counter(row.condition for row in rows)
-    assert set(counts) == set(reading.CONDITIONS) and len(set(counts.values())) == 1
-    for row in rows:
-        assert row.exact == reading.best(reading.exact_match, row.said, (row.right,))
-        assert row.f1 == pytest.approx(reading.best(reading.f1, row.said, (row.right,)), abs=1e-4)
 
 
 def test_a_summary_by_hand():
