@@ -182,7 +182,13 @@ def test_a_reading_says_what_the_scores_say(some, words):
         with torch.inference_mode():
             start, end, evidence = model(ids)
         start, end = (scores.softmax(1).view(ids.shape[1:]) for scores in (start, end))
-        assert reading.none == pytest.approx(float(start[-1, 0] * end[-1, 0]), rel=1e-3)
+        none, pairs = float(start[-1, 0] * end[-1, 0]), []
+        for row in range(ids.size(1) - 1 - len(question.lines), ids.size(1) - 1):
+            n = int((ids[0, row] != words.padding).sum())
+            pairs += [float(start[row, i] * end[row, j]) for i in range(n) for j in range(i, n)]
+        assert reading.sense == pytest.approx(none + sum(pairs), rel=1e-3) and reading.sense <= 1 + 1e-5
+        assert reading.none == pytest.approx(none / reading.sense, rel=1e-3)
+        assert reading.guess_probability == pytest.approx(max(pairs) / reading.sense, rel=1e-3)
         assert reading.evidence == pytest.approx(evidence[0, :-1].sigmoid().tolist(), abs=1e-4)
         assert [len(line) for line in reading.words] == [len(words.spans(line)) for line in question.lines]
         total = sum(map(sum, reading.words)) + float(start[-1, 0] + end[-1, 0]) / 2

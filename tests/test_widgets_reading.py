@@ -54,7 +54,7 @@ def test_it_says_what_the_reader_says(view, model, words):
     (found,) = read(model, words, [ask(STORY, QUESTION)])
     assert view.answer == found.guess and view.found == found
     assert view.strongest() == int(np.argmax(found.evidence))
-    assert f"'{found.guess}', have probability {found.guess_probability:.2f}" in view.alt()
+    assert f"“{found.guess}”, have probability {found.guess_probability:.2f}" in view.alt()
     assert f"line {view.strongest() + 1}" in view.alt()
     view.threshold = 1.0
     assert view.answer == "" and SILENT in view.alt() and view.title().startswith(f"“{SILENT}”")
@@ -95,7 +95,7 @@ def test_rows_hold_every_word_once_and_end_in_the_picture():
     rows = _rows(line, spans)
     assert len(rows) > 1 and [index for row in rows for *_, index in row] == list(range(len(spans)))
     for row in rows:
-        ends = [x + plots.text_width(line[a:b], 11, weight="bold") for x, a, b, _ in row]
+        ends = [x + plots.text_width(line[a:b], 11) for x, a, b, _ in row]
         assert row[0][0] == LEFT and max(ends) <= LEFT + WIDE + 1
         assert all(end <= later[0] + 1 for end, later in zip(ends, row[1:]))
 

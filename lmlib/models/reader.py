@@ -282,27 +282,32 @@ class ReadingLoss:
         return loss
 
 
+def span_table(start, end, longest=LONGEST):
+    """log p of each pair (first, last), (words, words); -inf where first <= last < first + longest does not hold."""
+    n = len(start)
+    fits = torch.ones(n, n, dtype=torch.bool, device=start.device).triu().tril(longest - 1)
+    return (start[:, None] + end[None, :]).masked_fill(~fits, -math.inf)
+
+
 def best_span(start, end, longest=LONGEST):
     """The best answer within one line: (first, last, log p) with first <= last < first + longest.
 
     start, end: log-probabilities (words,) of each word of the line as the first and the last word of the answer.
     """
-    together = start[:, None] + end[None, :]  # (first, last)
-    n = len(start)
-    fits = torch.ones(n, n, dtype=torch.bool, device=start.device).triu().tril(longest - 1)
-    best = together.masked_fill(~fits, -math.inf).flatten().argmax()
-    first, last = divmod(int(best), n)
-    return first, last, float(together[first, last])
+    table = span_table(start, end, longest)
+    first, last = divmod(int(table.argmax()), len(start))
+    return first, last, float(table[first, last])
 
 
 @dataclass
 class Reading:
-    """What a reader made of one question.
+    """What a reader made of one question. Its probabilities are shares of all pairs of ends that make sense.
 
     text: its answer, "" for "the story does not tell it". probability: of that answer. none: of there being no
     answer. guess, guess_probability: the best words, whether or not "none" beats them. place: where the guess begins
     in the story, in characters. evidence: a probability for each line. words: of each line, for each word, the mean
-    of the probabilities that the answer begins there and ends there.
+    of the probabilities that the answer begins there and ends there. sense: how much of the two pointers' joint
+    probability fell on pairs that make sense: within one line, in order, and not too long.
     """
 
     text: str
@@ -313,6 +318,7 @@ class Reading:
     place: int
     evidence: list
     words: list
+    sense: float
 
 
 @torch.inference_mode()
@@ -335,15 +341,13 @@ def _reading(question, start, end, evidence, words, longest):
     first_row = len(start) - 1 - len(lines)
     none = float((start[-1, 0] + end[-1, 0]).exp())
     spans = [words.spans(line) for line in lines]
-    found = [
-        (*best_span(start[first_row + i, : len(span)], end[first_row + i, : len(span)], longest)[::-1], i)
-        for i, span in enumerate(spans)
-        if span
-    ]
+    rows = [(start[first_row + i, : len(span)], end[first_row + i, : len(span)]) for i, span in enumerate(spans)]
+    sense = none + sum(float(span_table(*row, longest).exp().sum()) for row in rows)
+    found = [(*best_span(*row, longest)[::-1], i) for i, row in enumerate(rows) if len(row[0])]
     log_p, last, first, line = max(found)
     place = question.text.index(lines[line], question.starts[line]) + spans[line][first][0]
     guess = lines[line][spans[line][first][0] : spans[line][last][1]]
-    p = math.exp(log_p)
+    none, p = none / sense, math.exp(log_p) / sense
     both = (start.exp() + end.exp()) / 2
     return Reading(
         text="" if none > p else guess,
@@ -354,4 +358,5 @@ def _reading(question, start, end, evidence, words, longest):
         place=place,
         evidence=evidence[first_row:-1].tolist(),
         words=[both[first_row + i, : len(span)].tolist() for i, span in enumerate(spans)],
+        sense=sense,
     )

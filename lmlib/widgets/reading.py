@@ -88,14 +88,12 @@ class ReadingView(View):
 
     def alt(self):
         found = self.found
-        said = f"answers {plots.spoken(self.answer)}" if self.answer else f"says {SILENT!r}"
-        parts = f"its best words, {plots.spoken(found.guess)}, have probability {found.guess_probability:.2f}"
+        said = f"answers “{self.answer}”" if self.answer else f"says “{SILENT}”"
         line = self.strongest()
         text = (
-            f"To {plots.spoken(self.asked.question)} the reader {said}, {self._rests()}; {parts}, that there is "
-            f"no answer "
-            f"{found.none:.2f}; the strongest evidence is line {line + 1}, {plots.spoken(self.asked.lines[line])} "
-            f"({found.evidence[line]:.2f})."
+            f"To “{self.asked.question}” the reader {said}, {self._rests()}; its best words, “{found.guess}”, have "
+            f"probability {found.guess_probability:.2f}, that there is no answer {found.none:.2f}; the strongest "
+            f"evidence is line {line + 1}, “{self.asked.lines[line]}” ({found.evidence[line]:.2f})."
         )
         unknown = self.unknown()
         return f"{text} It has never seen: {', '.join(unknown)}." if unknown else text
@@ -147,8 +145,8 @@ class ReadingView(View):
             )
         elif weight > 0.01:
             ax.add_patch(Rectangle((at, y + 0.36), width, -0.72 * min(1, weight), color=colour["pale"], linewidth=0))
-        look = {"color": colour["focus"] if framed else colour["ink"], "weight": "bold" if framed else "normal"}
-        ax.text(at, y, word, size=SIZE, va="center", parse_math=False, **look)
+        shade = colour["focus" if framed else "ink"]
+        ax.text(at, y, word, size=SIZE, va="center", parse_math=False, color=shade)
         if weight >= WRITTEN:
             ax.text(
                 at + width / 2, y - 0.34, f"{weight:.2f}", size=7, ha="center", va="bottom", color=colour["muted"]
@@ -161,7 +159,7 @@ class ReadingView(View):
 
 
 def _width(word):
-    return plots.text_width(word, SIZE, weight="bold")  # bold is the widest that it becomes
+    return plots.text_width(word, SIZE)
 
 
 def _rows(line, spans):
