@@ -35,6 +35,15 @@ def test_the_table_of_readers():
     assert [row for row in rows if row.model not in reading.READERS] == reading.measure_cheats()
 
 
+def test_the_table_of_the_chat_model():
+    rows = reading.read_table("chat", reading.Said)
+    counts = Counter(row.condition for row in rows)
+    assert set(counts) == set(reading.CONDITIONS) and len(set(counts.values())) == 1
+    for row in rows:
+        assert row.exact == reading.best(reading.exact_match, row.said, (row.right,))
+        assert row.f1 == pytest.approx(reading.best(reading.f1, row.said, (row.right,)), abs=1e-4)
+
+
 def test_a_summary_by_hand():
     rows = [
         reading.Row("m", 0, "test", 1, 10, 0.5, 0.0),

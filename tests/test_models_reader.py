@@ -96,7 +96,7 @@ def test_recency_attention_is_torchs_with_a_bias():
         for i in range(5):
             for j in range(5):
                 if i != j:
-                    bias[head, i, j] = -math.exp(layer.slope[head]) * abs(i - j) + layer.later[head] * (j > i)
+                    bias[head, i, j] = -math.exp(layer.slope[head].item()) * abs(i - j) + layer.later[head] * (j > i)
     mask = bias.masked_fill(~text[:, None, None], -math.inf)
     seen = mask.isfinite().any(-1, keepdim=True)  # torch makes nan of a query that may look nowhere; ours gives zeros
     theirs = F.scaled_dot_product_attention(q, k, v, attn_mask=torch.where(seen, mask, 0.0)).masked_fill(~seen, 0.0)

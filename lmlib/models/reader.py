@@ -347,7 +347,7 @@ def _reading(question, start, end, evidence, words, longest):
     log_p, last, first, line = max(found)
     place = question.text.index(lines[line], question.starts[line]) + spans[line][first][0]
     guess = lines[line][spans[line][first][0] : spans[line][last][1]]
-    none, p = none / sense, math.exp(log_p) / sense
+    none, p = (min(1.0, part / sense) for part in (none, math.exp(log_p)))  # rounding can make it a little more
     both = (start.exp() + end.exp()) / 2
     return Reading(
         text="" if none > p else guess,
