@@ -1,7 +1,7 @@
 """How well do readers read? Two tables, measured and never typed.
 
     python -m lmlib.reading --make        data/questions/readers.csv: readers and cheats on the village's questions
-    python -m lmlib.reading --chat 30     data/questions/chat.csv: a published chat model on questions of XQuAD
+    python -m lmlib.reading --chat 24     data/questions/chat.csv: a published chat model on questions of XQuAD
 
 Without an option it prints what the tables say. Each reader is trained three times, with different seeds, on the same
 questions with stories of 5 to 8 lines, and tested on those and on 16 and 32 lines.
