@@ -141,7 +141,9 @@ class ReadingView(View):
         colour, width = plots.COLOUR, _width(word)
         if framed:
             ax.add_patch(
-                Rectangle((at - 2, y - 0.36), width + 4, 0.72, fill=False, edgecolor=colour["focus"], linewidth=1.8)
+                Rectangle(
+                    (at - 1.5, y - 0.36), width + 2.5, 0.72, fill=False, edgecolor=colour["focus"], linewidth=1.8
+                )
             )
         elif weight > 0.01:
             ax.add_patch(Rectangle((at, y + 0.36), width, -0.72 * min(1, weight), color=colour["pale"], linewidth=0))
@@ -166,7 +168,7 @@ def _rows(line, spans):
     """The words of a line in rows: lists of (x in points, start, end, number of the word)."""
     rows, at = [[]], 0.0
     for index, (start, end) in enumerate(spans):
-        blank = 5.0 if index and line[spans[index - 1][1] : start] else 1.0
+        blank = 5.0 if index and line[spans[index - 1][1] : start] else 2.5
         width = _width(line[start:end])
         if rows[-1] and at + blank + width > WIDE:
             rows.append([])
