@@ -13,6 +13,7 @@ from .gates import GateBoard
 from .guess import GuessGame
 from .positions import PositionView
 from .reach import MemoryReach
+from .reading import ReadingView
 from .sampler import Sampler
 from .stepper import RNNStepper
 from .translation import TranslationView
@@ -28,6 +29,7 @@ __all__ = [
     "GuessGame",
     "MemoryReach",
     "PositionView",
+    "ReadingView",
     "RNNStepper",
     "Sampler",
     "TokenChips",
