@@ -160,6 +160,11 @@ def main(argv: list[str] | None = None) -> int:
     if not options.where and not options.fetch:
         for name, line in available().items():
             print(f"{name:17} {line}")
+        from lmlib import tasks
+
+        print("\nlabelled examples, by `load` of lmlib.tasks.TASK:")
+        for task, names in tasks.available().items():
+            print(f"{task:17} {', '.join(names)}")
     return 0
 
 

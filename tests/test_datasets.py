@@ -8,7 +8,7 @@ import pytest
 from helpers import shared_data
 from test_fetch import make_wheel
 
-from lmlib import datasets, fetch
+from lmlib import datasets, fetch, tasks
 from lmlib.datasets import DatasetError
 
 
@@ -253,3 +253,11 @@ def test_long_documents_are_cut_at_line_ends_and_nothing_is_lost():
 def test_village_stories_are_passages_already():
     stories = datasets.load("village", "test").documents
     assert datasets.passages(stories) == list(stories)
+
+
+def test_the_list_names_the_labelled_sets_too(capsys):
+    assert datasets.main([]) == 0
+    printed = capsys.readouterr().out
+    for task, names in tasks.available().items():
+        assert any(line.split()[0] == task and names[-1] in line for line in printed.splitlines() if line)
+        assert "village" in names

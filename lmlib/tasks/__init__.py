@@ -7,4 +7,16 @@ same type, so a lesson changes one name and nothing else.
 
 from .base import Examples
 
-__all__ = ["Examples"]
+__all__ = ["Examples", "available"]
+
+
+def available():
+    """The names that each task's `load` knows: a dict of task to names."""
+    from . import questions, recommendation, sentiment, translation
+
+    return {
+        "translation": list(translation._CATALOGUE),
+        "sentiment": list(sentiment._SOURCES),
+        "questions": list(questions.NAMES),
+        "recommendation": list(recommendation._CATALOGUE),
+    }

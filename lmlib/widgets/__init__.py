@@ -33,6 +33,6 @@ __all__ = [
     "RNNStepper",
     "Sampler",
     "TokenChips",
-    "VerdictView",
     "TranslationView",
+    "VerdictView",
 ]
