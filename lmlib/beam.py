@@ -40,8 +40,8 @@ def beam_search(step, start, end_id, n_beams=4, max_tokens=100, length_penalty=1
     max_tokens: what has not ended by then is returned as it is. length_penalty: see this file's head.
 
     It ends when no text that still grows can beat those that ended: with `early_stopping="never"` the `transformers`
-    library finds the same. With one beam it is greedy. Raises ValueError for a setting out of its range, an empty
-    start, and for numbers from `step` that are no logarithms of probabilities.
+    library finds the same. With one beam and length_penalty=0 it is greedy. Raises ValueError for a setting out of
+    its range, an empty start, and for numbers from `step` that are no logarithms of probabilities.
     """
     if n_beams < 1:
         raise ValueError(f"n_beams is {n_beams}: give 1 (greedy) or more")

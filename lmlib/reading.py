@@ -148,13 +148,15 @@ ASK_ALONE = "Answer with a few words, nothing else.\nQuestion: {question}"
 
 @dataclass
 class Said:
-    """What the chat model said to one question under one condition."""
+    """How the chat model answered one question, known by its id, under one condition. The text of XQuAD stays there.
+
+    words, right_words: how many words it said, and how many the first right answer has.
+    """
 
     condition: str
     id: str
-    question: str
-    right: str
-    said: str
+    words: int
+    right_words: int
     exact: float
     f1: float
 
@@ -181,7 +183,8 @@ def chat_answers(n, lang="en", max_tokens=24):
                 known[text] = chat.say(asked.format(text=text, question=question.question), max_tokens).strip()
             said = (known[text].splitlines() or [""])[0]
             exact, overlap = (round(best(score, said, question.answers), 4) for score in (exact_match, f1))
-            yield Said(condition, question.id, question.question, question.answers[0], said, exact, overlap)
+            words, right_words = (len(text.split()) for text in (said, question.answers[0]))
+            yield Said(condition, question.id, words, right_words, exact, overlap)
 
 
 def swap_text(question, other):
@@ -215,7 +218,7 @@ def main(argv=None):
         rows = []
         for row in chat_answers(args.chat):
             rows.append(row)
-            print(f"{row.condition:>10} | {row.question} | {row.right} | {row.said} | {row.f1:.2f}", flush=True)
+            print(f"{row.condition:>10} | {row.id} | {row.words} words | F1 {row.f1:.2f}", flush=True)
         write_table(rows, "chat")
     for name, kind in (("readers", Row), ("chat", Said)):
         if (FOLDER / f"{name}.csv").exists():

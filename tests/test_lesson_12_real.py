@@ -39,9 +39,11 @@ def test_the_table_of_the_chat_model():
     rows = reading.read_table("chat", reading.Said)
     counts = Counter(row.condition for row in rows)
     assert set(counts) == set(reading.CONDITIONS) and len(set(counts.values())) == 1
+    by_id = {condition: {row.id for row in rows if row.condition == condition} for condition in reading.CONDITIONS}
+    assert len(set(map(frozenset, by_id.values()))) == 1  # the same questions under each condition
     for row in rows:
-        assert row.exact == reading.best(reading.exact_match, row.said, (row.right,))
-        assert row.f1 == pytest.approx(reading.best(reading.f1, row.said, (row.right,)), abs=1e-4)
+        assert 0 <= row.exact <= row.f1 <= 1 and row.right_words > 0
+        assert row.f1 == 0 or row.words > 0
 
 
 def test_a_summary_by_hand():
