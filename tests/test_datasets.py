@@ -234,7 +234,8 @@ def test_the_command(own_cache, capsys, monkeypatch):
     assert datasets.main(["--where"]) == 0
     assert capsys.readouterr().out.strip() == str(own_cache)
     assert datasets.main([]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(datasets.available())
+    texts = capsys.readouterr().out.split("\n\n")[0]  # behind them: the labelled sets
+    assert [line.split()[0] for line in texts.splitlines()] == list(datasets.available())
     assert datasets.main(["--fetch", "python-docs"]) == 0
     assert "<python-docs, train (en): " in capsys.readouterr().out
     monkeypatch.setenv("LMLIB_OFFLINE", "1")
