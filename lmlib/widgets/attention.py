@@ -11,13 +11,12 @@ from matplotlib.patches import Rectangle
 
 from .. import plots
 from ..models.attention import causal_mask
-from .base import FastFigure, Guard, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
 LONGEST = 40  # queries or keys in one picture: more could not be read
 BELOW = 2.5  # inches for the bars and for all that is written
 WRITTEN = 0.05  # from here on a bar has its number
 START = "start"
-SHOW = "just show me"
 
 
 @dataclass
@@ -224,7 +223,7 @@ class Artists:
         self.hidden.set_verts(masked)
 
 
-class AttentionPanel(W.VBox):
+class AttentionPanel(Panel):
     """The live view. A new text asks for a guess first; after that every control answers at once."""
 
     def __init__(self, view):
@@ -252,24 +251,6 @@ class AttentionPanel(W.VBox):
         super().__init__(
             [self.text, self.question, self.answer, *head, self.query, self.sentence, self.image, self.guard]
         )
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for three lines, so that the picture stays where it is
-        self.sentence.value = (
-            f'<div style="min-height:4.8em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     # -- the question
 

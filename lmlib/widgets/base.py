@@ -1,5 +1,6 @@
 """What all interactive views share: numbers, picture and sentence first, the widget around them last."""
 
+import html
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .. import plots
 from ..plots.style import png_of_canvas
 
 HERE = Path(__file__).parent
+SHOW = "just show me"  # the answer of those who do not want to guess
 
 
 def static_only():
@@ -95,3 +97,30 @@ class Guard(anywidget.AnyWidget):
 def picture(png=b"", width=792):
     """An image widget that is never blown up beyond its own pixels."""
     return ipywidgets.Image(value=png, format="png", layout=ipywidgets.Layout(width=f"{width}px", max_width="100%"))
+
+
+class Panel(ipywidgets.VBox):
+    """A live view. A subclass makes `sentence` (HTML) and `guard` (`Guard`) and hands its callbacks to `_safely`.
+
+    lines: room for so many lines of the sentence, so that what stands below it never moves.
+    """
+
+    lines = 3
+
+    def _safely(self, action):
+        """An exception in a callback would be swallowed: say it where the learner looks."""
+
+        def run(*event):
+            try:
+                action(*event)
+            except Exception as problem:
+                self._say(str(problem) or type(problem).__name__)
+
+        return run
+
+    def _say(self, sentence):
+        height = f"{1.6 * self.lines:.1f}em"
+        self.sentence.value = (
+            f'<div style="min-height:{height};max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
+        )
+        self.guard.alt = sentence

@@ -10,7 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from .. import plots
 from ..text import BPETokenizer
-from .base import HERE, Guard, View
+from .base import HERE, Guard, Panel, View
 
 MOST = 1000  # chips drawn in the page: beyond that nobody reads them and the browser gets slow
 UNKNOWN_SIGN = "✗"
@@ -277,7 +277,7 @@ def notes(cut, most=MOST):
     return " ".join(said)
 
 
-class ChipsPanel(W.VBox):
+class ChipsPanel(Panel):
     """The live chips. A new text asks for a guess first; after that every control answers at once."""
 
     def __init__(self, view):
@@ -318,17 +318,6 @@ class ChipsPanel(W.VBox):
         if any(n is not None for n in most):
             parts.insert(2, self.slider)
         super().__init__([*parts, look, self.guard])
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
 
     def _say(self, sentence, more=""):
         # room for three lines, so that the chips stay where they are

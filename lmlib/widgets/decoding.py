@@ -11,9 +11,8 @@ from .. import plots
 from ..decoding import Decoding
 from ..generate import Reader, generate
 from ..plots.bars import share
-from .base import FastFigure, Guard, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
-SHOW = "just show me"
 ANSWERS = [("1", (1, 1)), ("2 to 5", (2, 5)), ("6 to 20", (6, 20)), ("21 to 100", (21, 100)), ("more", (101, 10**9))]
 OFF = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
 NAMES = {"top_k": "top-k", "top_p": "top-p", "min_p": "min-p", "repetition_penalty": "penalty"}
@@ -211,7 +210,7 @@ class Bars:
             text.set_text(told)
 
 
-class DecodingPanel(W.VBox):
+class DecodingPanel(Panel):
     """The live explorer: a guess first; after that every slider moves the bars at once, and a button writes."""
 
     def __init__(self, view):
@@ -253,24 +252,6 @@ class DecodingPanel(W.VBox):
             [self.text, self.question, self.answer, self.sentence, *self.sliders.values(), self.image, self.button,
              self.written, self.guard]
         )  # fmt: skip
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for three lines, so that nothing below moves
-        self.sentence.value = (
-            f'<div style="min-height:4.8em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     def _cover(self):
         """A question, and nothing that would betray its answer."""

@@ -16,7 +16,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.transforms import IdentityTransform
 
 from .. import plots
-from .base import FastFigure, Guard, View, picture
+from .base import FastFigure, Guard, Panel, View, picture
 
 NEIGHBOURS = 5  # of a word's so many true neighbours, how many are still its neighbours on the map?
 LISTED = 8  # neighbours in the list
@@ -534,7 +534,7 @@ def _places(x, y, wide, high, away):
 # --------------------------------------------------------------------------------------------------- the page
 
 
-class MapPanel(W.VBox):
+class MapPanel(Panel):
     """The live map. Every control changes one thing; map, list and sentence move together."""
 
     WIDTH = 600  # pixels of the map; the list stands beside it
@@ -604,17 +604,6 @@ class MapPanel(W.VBox):
             self.question, W.HBox(self.terms, layout=wrap), W.HBox([self.guess, self.show], layout=wrap), self.answer,
             self.guard,
         ])  # fmt: skip
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
 
     def _say(self, sentence):
         self.sentence.value = (

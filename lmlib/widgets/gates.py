@@ -9,11 +9,10 @@ import torch
 
 from .. import plots
 from ..models.lstm import LSTM
-from .base import FastFigure, Guard, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
 GATES = ("forget", "input", "output")
 LONGEST = 60  # tokens in one picture: more could not be read
-SHOW = "just show me"
 
 
 @dataclass
@@ -205,7 +204,7 @@ class Artists:
         self.top.set_ylim(-highest, highest)
 
 
-class GatePanel(W.VBox):
+class GatePanel(Panel):
     """The live gate board. Every control changes one thing; picture and sentence move together."""
 
     HELD = {"left free": None, "held at 0": 0.0, "held at 0.5": 0.5, "held at 0.9": 0.9, "held at 1": 1.0}
@@ -247,24 +246,6 @@ class GatePanel(W.VBox):
             self.text, self.question, self.answer, self.unit, W.HBox(self.known, layout=wrap),
             self.held, self.step, self.sentence, self.board, self.guard,
         ])  # fmt: skip
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for three lines, so that nothing below moves when the sentence grows
-        self.sentence.value = (
-            f'<div style="min-height:4.8em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     # -- the question
 

@@ -8,12 +8,11 @@ import numpy as np
 
 from .. import plots
 from ..ranking import top
-from .base import FastFigure, Guard, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
 LISTED = 5  # goods in each list
 MOST = 5  # lists in one picture, the truth's among them
 SHOWN = 8  # of a history, the last so many goods are written out
-SHOW = "just show me"
 TRUTH = "best possible"
 NOBODY = "somebody new"
 LETTERS = 21  # of a good's name
@@ -172,8 +171,10 @@ class Artists:
             self.worth[name].set_text(f"together {p.sum():.0%}" if self.known else "")
 
 
-class PicksPanel(W.VBox):
+class PicksPanel(Panel):
     """The live view. Each customer asks for a guess first; after that one can let her pick more."""
+
+    lines = 6
 
     def __init__(self, view):
         self.view, self._fast, self._setting = view, None, False
@@ -197,24 +198,6 @@ class PicksPanel(W.VBox):
         self.answer.observe(self._safely(self._answered), "value")
         self.more.observe(self._safely(self._picked), "value")
         super().__init__([self.who, self.question, self.answer, self.more, self.sentence, self.image, self.guard])
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for six lines, so that the picture stays where it is
-        self.sentence.value = (
-            f'<div style="min-height:9.6em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     def _ask(self):
         """A customer: a question, four answers, and the picture covered."""

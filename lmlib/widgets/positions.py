@@ -8,11 +8,10 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 
 from .. import plots
-from .base import FastFigure, Guard, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
 MOST = 128  # places in one picture: more could not be told apart
 SAME = 0.01  # scores of one distance that differ by less than this share of all scores' range count as the same
-SHOW = "just show me"
 YES, NO = "it changes", "it stays the same"
 
 
@@ -139,7 +138,7 @@ class Artists:
         self.itself.set_data([0], [scores[view.place, view.place]])
 
 
-class PositionPanel(W.VBox):
+class PositionPanel(Panel):
     """The live view: a guess first; after that every control answers at once."""
 
     def __init__(self, view):
@@ -171,24 +170,6 @@ class PositionPanel(W.VBox):
         self.kind.observe(self._safely(self._new_kind), "value")
         self.slider.observe(self._safely(self._new_place), "value")
         super().__init__([self.question, self.answer, self.kind, self.slider, self.sentence, self.image, self.guard])
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for three lines, so that the picture stays where it is
-        self.sentence.value = (
-            f'<div style="min-height:4.8em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     def _verdict(self):
         """What became of the guess; it was made for one kind, so elsewhere it is left out."""

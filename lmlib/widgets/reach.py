@@ -11,12 +11,11 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from .. import plots
-from .base import FastFigure, Guard, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
 MOST = 120  # tokens of a text that can be looked at
 LEAST = 1e-6  # below a millionth of the largest influence a line ends
 NOTICEABLE = 0.01  # share of the largest influence from which on a word counts as remembered
-SHOW = "just show me"
 ANSWERS = [("up to 4", (0, 4)), ("5 to 16", (5, 16)), ("17 to 64", (17, 64)), ("further", (65, MOST))]
 START = "start"
 
@@ -237,7 +236,7 @@ def _count(number):
     return f"{number} word{'' if number == 1 else 's'}"
 
 
-class ReachPanel(W.VBox):
+class ReachPanel(Panel):
     """The live view. A new text asks for a guess first; after that every control answers at once."""
 
     def __init__(self, view):
@@ -266,24 +265,6 @@ class ReachPanel(W.VBox):
         super().__init__(
             [self.text, self.which, self.question, self.answer, self.slider, self.sentence, self.image, self.guard]
         )
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for three lines, so that the picture stays where it is
-        self.sentence.value = (
-            f'<div style="min-height:4.8em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     def _ask(self):
         """A new text: a new question, and the picture covered."""

@@ -8,14 +8,13 @@ from matplotlib.patches import Rectangle
 from .. import plots
 from ..models.reader import read
 from ..tasks.questions import ask
-from .base import Guard, View, picture
+from .base import SHOW, Guard, Panel, View, picture
 
 MOST_ROWS = 24  # rows of words in one picture
 SIZE = 11  # of the writing, in points
 LEFT, WIDE = 74, 430  # points: room for the evidence, room for a row of words
 MARKED = 0.5  # from here on a line counts as evidence
 WRITTEN = 0.05  # from here on a word has its number
-SHOW = "just show me"
 SILENT = "I don't know"
 
 
@@ -179,8 +178,10 @@ def _rows(line, spans):
     return rows
 
 
-class ReadingPanel(W.VBox):
+class ReadingPanel(Panel):
     """The live view. A new story or question asks for a guess first; then the threshold moves everything at once."""
+
+    lines = 4
 
     def __init__(self, view):
         self.view = view
@@ -214,24 +215,6 @@ class ReadingPanel(W.VBox):
         super().__init__(
             [self.story, self.text, self.question, self.answer, self.slider, self.sentence, self.image, self.guard]
         )
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for four lines, so that the picture stays where it is
-        self.sentence.value = (
-            f'<div style="min-height:6.4em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     def _ask(self):
         """A new text: a new question, and the picture covered."""

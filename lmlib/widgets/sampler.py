@@ -9,9 +9,7 @@ import numpy as np
 
 from .. import plots
 from ..plots.bars import draw_distribution, leading, share
-from .base import FastFigure, Guard, View, picture
-
-SHOW = "just show me"
+from .base import SHOW, FastFigure, Guard, View, picture
 
 
 def reweigh(probabilities, temperature):

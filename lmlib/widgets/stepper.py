@@ -11,10 +11,9 @@ from matplotlib.patches import Rectangle
 
 from .. import plots
 from ..plots.bars import share
-from .base import FastFigure, Guard, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
 MOST = 40  # steps that fit side by side
-SHOW = "just show me"
 START = "start"  # how the end mark is written, which stands before every document
 
 
@@ -204,7 +203,7 @@ def _quoted(word):
     return "the start" if word == START else plots.spoken(word.strip(" ") or word)
 
 
-class StepperPanel(W.VBox):
+class StepperPanel(Panel):
     """The live stepper: one question for each text, then a step at a time."""
 
     def __init__(self, view):
@@ -235,24 +234,6 @@ class StepperPanel(W.VBox):
         super().__init__(
             [self.text, self.question, self.answer, self.slider, steps, self.sentence, self.image, self.guard]
         )
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for three lines, so that the picture stays where it is
-        self.sentence.value = (
-            f'<div style="min-height:4.8em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     def _ask(self):
         """A new text: a new question, and everything that would betray the answer covered."""

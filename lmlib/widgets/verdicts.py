@@ -6,10 +6,9 @@ import ipywidgets as W
 import numpy as np
 
 from .. import plots
-from .base import Guard, View, picture
+from .base import SHOW, Guard, Panel, View, picture
 
 MOST = 44  # words in one picture: more could not be read
-SHOW = "just show me"
 SAYS = ("blame", "praise")
 
 
@@ -127,8 +126,10 @@ def _title(found):
     return f"Praise, says {' and '.join(praise)}; blame, says {' and '.join(blame)}"
 
 
-class VerdictPanel(W.VBox):
+class VerdictPanel(Panel):
     """The live view: a text, a guess, then the bars. A new text is a new question."""
+
+    lines = 4
 
     def __init__(self, view):
         self.view, self._found, self._asking = view, None, False
@@ -146,24 +147,6 @@ class VerdictPanel(W.VBox):
         self.text.observe(self._safely(self._new_text), "value")
         self.answer.observe(self._safely(self._answered), "value")
         super().__init__([self.text, self.question, self.answer, self.sentence, self.image, self.guard])
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for four lines, so that the picture stays where it is
-        self.sentence.value = (
-            f'<div style="min-height:6.4em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     def _ask(self):
         self._asking, self.answer.value, self._asking = True, None, False

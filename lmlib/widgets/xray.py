@@ -13,10 +13,9 @@ import torch
 from matplotlib.patches import Rectangle
 
 from .. import plots
-from .base import FastFigure, Guard, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
 ROWS = 12  # places in one picture: the last ones of a longer text
-SHOW = "just show me"
 
 
 @dataclass
@@ -204,8 +203,10 @@ class Artists:
         self.note.set_text(f"the last layer's answer, {_spoken(view._answer())}")
 
 
-class XrayPanel(W.VBox):
+class XrayPanel(Panel):
     """The live view. A new text asks for a guess first; after that every control answers at once."""
+
+    lines = 4
 
     def __init__(self, view):
         self.view = view
@@ -223,24 +224,6 @@ class XrayPanel(W.VBox):
         self.answer.observe(self._safely(self._answered), "value")
         self.place.observe(self._safely(self._new_place), "value")
         super().__init__([self.text, self.question, self.answer, self.place, self.sentence, self.image, self.guard])
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(str(problem) or type(problem).__name__)
-
-        return run
-
-    def _say(self, sentence):
-        # room for four lines, so that the picture stays where it is
-        self.sentence.value = (
-            f'<div style="min-height:6.4em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
-        self.guard.alt = sentence
 
     def _ask(self):
         """A new text: a new question, and the picture covered."""
