@@ -5,13 +5,13 @@ stories; each row adds one change to the row before it, or, where it begins with
 one. Three seeds. The table is data/gpt_changes.csv; `python -m lmlib.changes` makes it anew.
 """
 
-import csv
 import math
-import os
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
+
+from .measured import read_rows, write_rows
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "gpt_changes.csv"
 SEEDS = (0, 1, 2)
@@ -87,21 +87,12 @@ def measure(parts, optimizer, seed):
 
 def read(path=TABLE):
     """The rows of the table, in the order of the changes."""
-    if not Path(path).exists():
-        raise FileNotFoundError("these measurements are missing: make them with `python -m lmlib.changes`")
-    kinds = {f.name: f.type for f in fields(Row)}
-    with open(path, encoding="utf-8", newline="") as file:
-        return [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    return read_rows(Row, path, "these measurements are missing: make them with `python -m lmlib.changes`")
 
 
 def write(rows, path=TABLE):
     """Write the rows, whole or not at all."""
-    temporary = Path(f"{path}.part")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
-        table.writeheader()
-        table.writerows(map(asdict, rows))
-    os.replace(temporary, path)
+    write_rows(rows, path)
 
 
 def make(names=()):

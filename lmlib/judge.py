@@ -10,9 +10,7 @@ every setting, three times, from other stories each time. Lesson 09 shows the ta
 """
 
 import argparse
-import csv
-import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from statistics import mean
@@ -23,6 +21,7 @@ import torch
 from . import village
 from .beam import beam_search
 from .many import CachedStep, continue_many
+from .measured import read_rows, write_rows
 from .metrics import bits, token_nats
 from .village.forms import FORMS
 from .village.grammar import EndOfText, Reader
@@ -193,21 +192,12 @@ def _known(n):
 
 def read(path=TABLE):
     """The table's rows. Raises FileNotFoundError where it was not made yet."""
-    if not Path(path).exists():
-        raise FileNotFoundError("there is no table of decoding yet: make it with `python -m lmlib.judge --make`")
-    kinds = {f.name: f.type for f in fields(Row)}
-    with open(path, encoding="utf-8", newline="") as file:
-        return [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    return read_rows(Row, path, "there is no table of decoding yet: make it with `python -m lmlib.judge --make`")
 
 
 def save(rows, path=TABLE):
     """Write the rows, whole or not at all."""
-    temporary = Path(f"{path}.part")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
-        table.writeheader()
-        table.writerows(map(asdict, rows))
-    os.replace(temporary, path)
+    write_rows(rows, path)
 
 
 def over_seeds(rows, name):

@@ -6,11 +6,9 @@ train each once on real reviews, which must be downloaded, and replace their row
 """
 
 import argparse
-import csv
-import os
 import sys
 from collections import defaultdict
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -19,6 +17,7 @@ import torch
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.naive_bayes import MultinomialNB
 
+from .measured import read_rows, write_rows
 from .tasks import sentiment
 from .tasks.classify import Counted, Neural
 from .tasks.sentiment import words
@@ -151,22 +150,13 @@ def read(path=TABLE, **only):
 
     Raises FileNotFoundError where the table was not made yet.
     """
-    if not Path(path).exists():
-        raise FileNotFoundError("there is no table yet: make it with `python -m lmlib.praise --make`")
-    kinds = {f.name: f.type for f in fields(Row)}
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    rows = read_rows(Row, path, "there is no table yet: make it with `python -m lmlib.praise --make`")
     return [row for row in rows if all(getattr(row, key) == value for key, value in only.items())]
 
 
 def write(rows, path=TABLE):
     """Write the rows, whole or not at all."""
-    temporary = Path(f"{path}.part")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
-        table.writeheader()
-        table.writerows(map(asdict, rows))
-    os.replace(temporary, path)
+    write_rows(rows, path)
 
 
 def accuracies(rows):

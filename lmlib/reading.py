@@ -8,16 +8,15 @@ questions with stories of 5 to 8 lines, and tested on those and on 16 and 32 lin
 """
 
 import argparse
-import csv
-import os
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
 import torch
 
+from .measured import read_rows, write_rows
 from .models.reader import QuestionBatches, Reader, ReaderConfig, ReadingLoss, Words, read
 from .retrieval import BM25
 from .tasks.answers import best, evidence_scores, exact_match, f1
@@ -107,23 +106,14 @@ def measure_cheats():
 def read_table(name="readers", kind=Row):
     """The rows of a table. Raises FileNotFoundError where it was not made yet."""
     path = FOLDER / f"{name}.csv"
-    if not path.exists():
-        raise FileNotFoundError(f"there is no table {path.name} yet: make it with `python -m lmlib.reading --help`")
-    kinds = {f.name: f.type for f in fields(kind)}
-    with open(path, encoding="utf-8", newline="") as file:
-        return [kind(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    return read_rows(kind, path, f"there is no table {path.name} yet: make it with `python -m lmlib.reading --help`")
 
 
 def write_table(rows, name="readers"):
     """Write rows, whole or not at all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name}.csv"
-    part = path.with_suffix(".part")
-    with open(part, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in fields(rows[0])], lineterminator="\n")
-        table.writeheader()
-        table.writerows(map(asdict, rows))
-    os.replace(part, path)
+    write_rows(rows, path)
 
 
 def summary(rows, model, split="test", facts=None):

@@ -13,10 +13,8 @@ times with different seeds, all on the same sequences. Lessons 04 to 06 share th
 """
 
 import argparse
-import csv
 import math
-import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
@@ -24,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .measured import read_rows, write_rows
 from .models.attention import MultiHeadAttention
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "recall.csv"
@@ -140,22 +139,13 @@ def measure(kind, seed, steps=STEPS, longest=SHORT):
 
 def read(path=TABLE, longest=SHORT):
     """The rows of models trained up to `longest`. Raises FileNotFoundError where the table was not made yet."""
-    if not Path(path).exists():
-        raise FileNotFoundError("there is no recall table yet: make it with `python -m lmlib.recall --make`")
-    kinds = {f.name: f.type for f in fields(Row)}
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    rows = read_rows(Row, path, "there is no recall table yet: make it with `python -m lmlib.recall --make`")
     return [row for row in rows if row.longest == longest]
 
 
 def write(rows, path=TABLE):
     """Write the rows, whole or not at all."""
-    temporary = Path(f"{path}.part")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
-        table.writeheader()
-        table.writerows(map(asdict, rows))
-    os.replace(temporary, path)
+    write_rows(rows, path)
 
 
 def reach(rows, kind, at_least=0.95):

@@ -11,10 +11,8 @@ part.
 """
 
 import argparse
-import csv
 import hashlib
-import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
@@ -22,6 +20,7 @@ import numpy as np
 import torch
 
 from . import ranking
+from .measured import read_rows, write_rows
 from .models import recommender
 from .models.gpt import GPT, GPTConfig
 from .models.recurrent import RecurrentConfig, RecurrentLM
@@ -195,11 +194,7 @@ def measure_all(data):
 
 def read(path=TABLE, data="village", split="leave last out", ties="random"):
     """The rows of one data set, split and rule for ties (None: all). Raises FileNotFoundError where none was made."""
-    if not Path(path).exists():
-        raise FileNotFoundError("there is no such table yet: make it with `python -m lmlib.recommendation --make`")
-    kinds = {f.name: f.type for f in fields(Row)}
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    rows = read_rows(Row, path, "there is no such table yet: make it with `python -m lmlib.recommendation --make`")
     wanted = {"data": data, "split": split, "ties": ties}
     return [row for row in rows if all(value in (None, getattr(row, key)) for key, value in wanted.items())]
 
@@ -208,13 +203,8 @@ def write(rows, path=TABLE):
     """Write the rows, whole or not at all, and their SHA-256 beside them."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(f"{path}.part")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
-        table.writeheader()
-        table.writerows(map(asdict, rows))
-    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-    os.replace(temporary, path)
+    write_rows(rows, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     (path.parent / "SHA256SUMS").write_text(f"{digest}  {path.name}\n", encoding="utf-8", newline="\n")
 
 

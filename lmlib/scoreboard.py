@@ -10,15 +10,14 @@ exact.
 """
 
 import argparse
-import csv
 import math
-import os
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
 from . import village
+from .measured import read_rows, write_rows
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "scoreboard.csv"
 SEEDS = (0, 1, 2)
@@ -45,21 +44,12 @@ class Row:
 
 def read(path=TABLE):
     """The rows of the table. Raises FileNotFoundError where it was not made yet."""
-    if not Path(path).exists():
-        raise FileNotFoundError("there is no scoreboard yet: make it with `python -m lmlib scoreboard --make`")
-    kinds = {f.name: f.type for f in fields(Row)}
-    with open(path, encoding="utf-8", newline="") as file:
-        return [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    return read_rows(Row, path, "there is no scoreboard yet: make it with `python -m lmlib scoreboard --make`")
 
 
 def write(rows, path=TABLE):
     """Write the rows, worst first, whole or not at all."""
-    temporary = Path(f"{path}.part")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
-        table.writeheader()
-        table.writerows(asdict(row) for row in sorted(rows, key=lambda row: -row.bits))
-    os.replace(temporary, path)
+    write_rows(sorted(rows, key=lambda row: -row.bits), path)
 
 
 # --- how each row is made ---

@@ -6,11 +6,9 @@ Rows of data/translation.csv and data/translation_errors.csv are measured, never
     python -m lmlib.translation --real multi30k --target de --steps 2000     a row of a real data set
 """
 
-import csv
-import os
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from lmlib.text import WordTokenizer
 from lmlib.training import fit
 from lmlib.training.loop import validation_loss
 
+from ..measured import read_rows, write_rows
 from .batches import PairBatches, translation_loss
 from .errors import errors
 from .scores import scores
@@ -161,21 +160,12 @@ def measure_real(data, target, steps, seed=0, progress=True):
 
 def read(path=TABLE, kind=Row):
     """The rows of a table. Raises FileNotFoundError where it was not made yet."""
-    if not Path(path).exists():
-        raise FileNotFoundError("there is no such table yet: make it with `python -m lmlib.translation --make`")
-    types = {f.name: f.type for f in fields(kind)}
-    with open(path, encoding="utf-8", newline="") as file:
-        return [kind(**{k: types[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+    return read_rows(kind, path, "there is no such table yet: make it with `python -m lmlib.translation --make`")
 
 
 def write(rows, path=TABLE):
     """Write the rows, whole or not at all."""
-    temporary = Path(f"{path}.part")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in fields(rows[0])], lineterminator="\n")
-        table.writeheader()
-        table.writerows(map(asdict, rows))
-    os.replace(temporary, path)
+    write_rows(rows, path)
 
 
 def make(say=print):
