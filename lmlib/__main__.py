@@ -1,4 +1,4 @@
-"""python -m lmlib doctor | train | sample | chat | scoreboard | bench | data        (each with --help)"""
+"""python -m lmlib doctor | train | sample | chat | scoreboard | bench | data | class     (each with --help)"""
 
 import argparse
 import os
@@ -217,7 +217,14 @@ def scoreboard(argv):
     return scoreboard.main(argv)
 
 
-COMMANDS = {f.__name__: f for f in (doctor, train, sample, chat, scoreboard, bench, data)}
+def class_(argv):
+    """Make an nbgrader course of the exercises: class release DIR."""
+    from .classroom import release
+
+    return release.main(argv)
+
+
+COMMANDS = {f.__name__.rstrip("_"): f for f in (doctor, train, sample, chat, scoreboard, bench, data, class_)}
 
 
 def _first_to_say():
