@@ -29,6 +29,7 @@ def empty_cache(config):
     folder = tempfile.TemporaryDirectory(prefix="lmlib-cache-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
     os.environ["LMLIB_CACHE"] = folder.name
+    os.environ["LMLIB_PROGRESS"] = os.path.join(folder.name, "progress")  # no test solves a learner's exercises
 
 
 # -- what nbval compares ------------------------------------------------------------------------------------

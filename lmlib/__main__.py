@@ -1,4 +1,5 @@
-"""python -m lmlib doctor | train | sample | chat | scoreboard | bench | data | class     (each with --help)"""
+"""python -m lmlib doctor | train | sample | chat | scoreboard | bench | data | class | quiz | progress
+(each with --help)"""
 
 import argparse
 import os
@@ -224,7 +225,23 @@ def class_(argv):
     return release.main(argv)
 
 
-COMMANDS = {f.__name__.rstrip("_"): f for f in (doctor, train, sample, chat, scoreboard, bench, data, class_)}
+def quiz(argv):
+    """Ask the short quiz of a lesson: quiz 06."""
+    from . import quiz
+
+    return quiz.main(argv)
+
+
+def progress(argv):
+    """Show which exercises are solved on this computer."""
+    from . import progress
+
+    return progress.main(argv)
+
+
+COMMANDS = {
+    f.__name__.rstrip("_"): f for f in (doctor, train, sample, chat, scoreboard, bench, data, class_, quiz, progress)
+}
 
 
 def _first_to_say():

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import progress
 from .compare import changed, difference, short
 from .limits import Shortened, call
 
@@ -128,7 +129,10 @@ class Exercise:
     def check(self, answer):
         """Say whether the answer is right, or what is wrong with it. Prints, and never raises."""
         try:
-            print(self.verdict(answer))
+            verdict = self.verdict(answer)
+            print(verdict)
+            if verdict.status == "correct":
+                progress.note(f"{self.reference.__module__.rpartition('.')[2]}.{self.name}")
         except Exception as error:  # a fault of the exercise, not of the learner
             print(f"{self.name}: the check itself failed ({type(error).__name__}: {error}); please report it.")
 
