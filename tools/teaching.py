@@ -20,43 +20,12 @@ import glossary  # noqa: E402  (the tools beside this one)
 from exercises import find, tagged  # noqa: E402
 
 from lmlib import lessons  # noqa: E402
+from lmlib.lessons.pace import head, sections  # noqa: E402
 
 GUIDE = ROOT / "docs" / "teaching.md"
 FOLDER = ROOT / "docs" / "teaching"
 BEGIN, END = "<!-- made by tools/teaching.py -->", "<!-- end -->"
 STOPS = (45, 90)  # minutes of a lesson in class
-
-# How long a class looks at a thing, before all is scaled to the minutes that the lesson declares.
-WORDS_A_MINUTE, LINES_A_MINUTE, FIGURE_MINUTES = 150, 12, 1.0
-
-
-def head(nb):
-    """{"minutes", "runs", "needs"} as the lesson's first cell declares them. Raises ValueError."""
-    text = " ".join(nb.cells[0].source.split())
-    minutes = re.search(r"about (\d+) minutes to read", text)
-    runs = re.search(r"runs in (about [^·]+?) on a laptop", text)
-    needs = re.search(r"you need (.+?)\.\*", text)
-    if not (minutes and runs and needs):
-        raise ValueError(f"the first cell must say minutes, seconds and what is needed: {text[:90]} ...")
-    return {"minutes": int(minutes[1]), "runs": runs[1], "needs": needs[1]}
-
-
-def sections(nb):
-    """[(heading, minutes)] of the parts to read, exercises and lists of words and sources apart."""
-    found = []
-    for cell in nb.cells:
-        heading = re.search(r"^##? (.+)$", cell.source, re.M) if cell.cell_type == "markdown" else None
-        if heading:
-            found.append([heading[1], 0.0])
-        if cell.cell_type == "markdown":
-            found[-1][1] += len(cell.source.split()) / WORDS_A_MINUTE
-        elif "hide-input" not in cell.metadata.get("tags", ()):
-            found[-1][1] += len(cell.source.splitlines()) / LINES_A_MINUTE
-            found[-1][1] += FIGURE_MINUTES * sum("image/png" in o.get("data", {}) for o in cell.outputs)
-    last = re.compile(r"(\d+\. )?(Try it yourself|Exercises|Words of this lesson|Sources)", re.I)
-    read = [(name, minutes) for name, minutes in found if not last.match(name)]
-    scale = head(nb)["minutes"] / sum(minutes for _, minutes in read)
-    return [(name, minutes * scale) for name, minutes in read]
 
 
 def aims(nb):
@@ -98,7 +67,7 @@ def page(path, nb):
         f"[the notebook](../../notebooks/{path.name}), its exercises, and `lmlib/lessons/{number}.toml`.",
         "",
         f"* **Reading:** about {declared['minutes']} minutes, the exercises apart. "
-        f"The notebook runs in {declared['runs']} on a laptop.",
+        f"The notebook runs in about {declared['seconds']} seconds on a laptop, with {declared['gigabytes']} GB.",
         f"* **Before it:** {declared['needs']}.",
         f"* **Quiz:** `python -m lmlib quiz {number}` "
         f"({len(lessons.quiz(number))} questions; every wrong option says why).",
@@ -159,7 +128,7 @@ def table(notebooks):
         minutes = [find(module, name).minutes for _, module, name in tagged(nb, "exercise")]
         link = f"[{number} {name}](teaching/{number}.md)" if number in lessons.numbers() else f"{number} {name}"
         lines.append(
-            f"| {link} | {declared['minutes']} | {declared['runs'].removeprefix('about ')} | "
+            f"| {link} | {declared['minutes']} | {declared['seconds']} s, {declared['gigabytes']} GB | "
             f"{f'to “{after}”' if after else 'all of it'} | "
             f"{f'{len(minutes)}, {sum(minutes)} minutes' if minutes else 'none'} | {declared['needs']} |"
         )
