@@ -154,6 +154,8 @@ def mend_nbval():
 def pytest_configure(config):
     cut_the_network()
     empty_cache(config)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: a second thread of each would only be in the way
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["PYTHONFAULTHANDLER"] = "1"  # a kernel that crashes says where
     mend_nbval()
     # `pytest -n 2` must keep a notebook's cells together: they share one kernel.
