@@ -1,5 +1,4 @@
-"""What will she pick next? The five best of several recommenders, side by side, beside the truth where it is "
-"known."""
+"""What will she pick next? The five best of several recommenders, side by side, and beside them the truth, where known."""
 
 import html
 
