@@ -88,9 +88,9 @@ def test_slow_drawing_takes_a_twentieth_of_the_time_at_most(page, monkeypatch):
 
     real = plots.training_curve
 
-    def slow(history):
+    def slow(history, **options):
         clock.now += 0.5
-        return real(history)
+        return real(history, **options)
 
     monkeypatch.setattr(plots, "training_curve", slow)
     with Progress(history, True) as shown:
