@@ -32,6 +32,8 @@ SPLITS = ("test", "test-16", "test-32")
 READERS = {
     "reader": ({}, 1.0),
     "told no evidence": ({}, 0.0),
+    "two looks": ({"line_layers": 1}, 1.0),  # lines look at each other once, then the question points
+    "one look": ({"line_layers": 0}, 1.0),  # the question points, and that is all; nothing knows which line is later
 }
 
 

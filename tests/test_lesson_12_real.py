@@ -35,6 +35,17 @@ def test_the_table_of_readers():
     assert [row for row in rows if row.model not in reading.READERS] == reading.measure_cheats()
 
 
+def test_what_the_table_says():
+    """The claims of the lesson: evidence helps, and one look is too little where three lines must be put together."""
+    rows = reading.read_table()
+    reader, cheat = (reading.summary(rows, name) for name in ("reader", "last line about it"))
+    assert reader[1] > cheat[0] + 0.2  # the worst seed
+    assert reader[0] > reading.summary(rows, "told no evidence")[0]
+    many, two, one = (reading.summary(rows, name, facts=3) for name in ("reader", "two looks", "one look"))
+    assert min(many[1], two[1]) > one[2] + 0.3 and abs(many[0] - two[0]) < 0.1
+    assert reading.summary(rows, "reader", "test-32")[2] < reader[1] - 0.2  # longer stories than in training
+
+
 def test_the_table_of_the_chat_model():
     rows = reading.read_table("chat", reading.Said)
     counts = Counter(row.condition for row in rows)

@@ -148,6 +148,15 @@ def test_the_order_of_lines_counts_unless_it_is_left_out(words):
         assert alike == (order == "none"), order
 
 
+def test_with_one_look_nothing_knows_which_line_is_later(words):
+    """Without layers among lines each line is read as if it were alone."""
+    lines = ["Tom went to the mill.", "Tom went to the river.", "It began to rain."]
+    ids = words.encode([ask(lines, "Where is Tom?"), ask([*lines[1::-1], lines[2]], "Where is Tom?")])["ids"]
+    with torch.inference_mode():
+        evidence = small(words, line_layers=0).eval()(ids)[2]
+    assert torch.allclose(evidence[0, [0, 1, 2]], evidence[1, [1, 0, 2]], atol=1e-5)
+
+
 def test_a_reader_that_cannot_be_built(words):
     with pytest.raises(ValueError, match="order is 'by date': choose one of recency, rotary, none"):
         small(words, order="by date")

@@ -9,7 +9,8 @@ import torch
 from nbclient import NotebookClient
 from PIL import Image
 
-from lmlib.training import History, TokenBatches, fit, progress
+from lmlib import plots
+from lmlib.training import History, TokenBatches, fit, next_token_loss, progress
 from lmlib.training.progress import Progress, duration
 
 
@@ -87,9 +88,9 @@ def test_slow_drawing_takes_a_twentieth_of_the_time_at_most(page, monkeypatch):
 
     real = plots.training_curve
 
-    def slow(history):
+    def slow(history, **options):
         clock.now += 0.5
-        return real(history)
+        return real(history, **options)
 
     monkeypatch.setattr(plots, "training_curve", slow)
     with Progress(history, True) as shown:
@@ -122,6 +123,22 @@ def test_the_last_picture_comes_however_it_ends(page, error):
     steps = 7 if error else 9
     assert f"step {steps}" in line.shown[-1].data
     assert f"{steps} training steps" in picture.shown[-1]["text/plain"]
+
+
+def test_the_axis_says_what_the_loss_is_a_mean_of(page, monkeypatch):
+    class Loss:
+        unit = "nats per question"
+
+        def __call__(self, model, batch):
+            return next_token_loss(model, batch)
+
+    seen = []
+    curve = plots.training_curve
+    monkeypatch.setattr(plots, "training_curve", lambda *a, unit: seen.append(unit) or curve(*a, unit=unit))
+    batches = TokenBatches([i % 5 for i in range(100)], context=4, batch_size=2)
+    for loss in (Loss(), next_token_loss):
+        fit(torch.nn.Sequential(torch.nn.Embedding(5, 5)), batches, steps=2, loss=loss)
+    assert set(seen) == {"nats per question", "nats per token"} and seen[0] == "nats per question"
 
 
 def test_a_page_that_nobody_watches_gets_one_picture(page, monkeypatch):

@@ -57,6 +57,7 @@ def test_it_says_what_the_reader_says(view, model, words):
     assert f"“{found.guess}”, have probability {found.guess_probability:.2f}" in view.alt()
     assert f"line {view.strongest() + 1}" in view.alt()
     view.threshold = 1.0
+    assert "resting" not in view.alt()  # who says nothing rests on nothing
     assert view.answer == "" and SILENT in view.alt() and view.title().startswith(f"“{SILENT}”")
 
 

@@ -96,6 +96,11 @@ def eps_outside_the_root(x, gain, bias, eps):
     return gain * (x - x.mean(-1, keepdims=True)) / (x.std(-1, keepdims=True) + eps) + bias
 
 
+@layer_norm.misconception("The gain multiplies the normed numbers alone; the bias comes last and is added as it is.")
+def bias_times_gain(x, gain, bias, eps):
+    return layer_norm.reference(x, gain, gain * bias, eps)
+
+
 @layer_norm.misconception("You divided by the variance. It is its square root that brings the spread to 1.")
 def no_root(x, gain, bias, eps):
     return gain * (x - x.mean(-1, keepdims=True)) / (x.var(-1, keepdims=True) + eps) + bias
@@ -206,6 +211,16 @@ def exponent_not_doubled(p, k):
     return np.stack(both, axis=1).ravel()
 
 
+@further_on.misconception(
+    "Your i counts by twos already, so 2 * i doubles it once more: pair 1 turns by k / 10,000^(2 / d), not 4 / d."
+)
+def doubled_twice(p, k):
+    angles = k / 10_000 ** (2 * np.arange(0, len(p), 2) / len(p))
+    sine, cosine = p[0::2], p[1::2]
+    both = sine * np.cos(angles) + cosine * np.sin(angles), cosine * np.cos(angles) - sine * np.sin(angles)
+    return np.stack(both, axis=1).ravel()
+
+
 @further_on.misconception("All sines stand in front in your answer. Sines and cosines take turns, sine first.")
 def all_sines_first(p, k):
     out = further_on.reference(p, k)
@@ -288,6 +303,20 @@ def neighbours_paired(x, frequencies):
     c = x[:, 0::2] + 1j * x[:, 1::2]
     c = c * np.exp(1j * np.outer(np.arange(len(x)), frequencies))
     return np.stack((c.real, c.imag), axis=2).reshape(x.shape)
+
+
+@turn.misconception("Every place turns alike here. Place t turns by t times the frequency, place 0 not at all.")
+def all_places_alike(x, frequencies):
+    a, b = np.split(x, 2, axis=1)
+    c, s = np.cos(frequencies), np.sin(frequencies)
+    return np.concatenate((a * c - b * s, a * s + b * c), axis=1)
+
+
+@turn.misconception(
+    "The pairs stand side by side in your answer. Number i and number i + d / 2 are a pair, going in and coming out."
+)
+def pairs_side_by_side(x, frequencies):
+    return np.stack(np.split(turn.reference(x, frequencies), 2, axis=1), axis=2).reshape(x.shape)
 
 
 @turn.misconception("Places count from 0: the first one does not turn.")
@@ -389,6 +418,21 @@ def second_half_unchanged(x, weights, W_v, W_1, W_2):
     x = x + weights @ F.layer_norm(x, x.shape[-1:]) @ W_v
     x = F.layer_norm(x, x.shape[-1:])
     return x + (x @ W_1).relu() @ W_2
+
+
+@pre_norm_layer.misconception("The second half is right; in the first one the normed vectors still replace x.")
+def first_half_unchanged(x, weights, W_v, W_1, W_2):
+    x = F.layer_norm(x, x.shape[-1:])
+    x = x + weights @ x @ W_v
+    return x + (F.layer_norm(x, x.shape[-1:]) @ W_1).relu() @ W_2
+
+
+@pre_norm_layer.misconception(
+    "The stream is normed at the end. Many models do that once, behind the last layer; a layer leaves it."
+)
+def norm_at_the_end(x, weights, W_v, W_1, W_2):
+    x = pre_norm_layer.reference(x, weights, W_v, W_1, W_2)
+    return F.layer_norm(x, x.shape[-1:])
 
 
 @pre_norm_layer.misconception(
@@ -527,6 +571,16 @@ def target_padding_forgotten(source_lengths, target_lengths):
     return np.repeat(np.tri(self_mask.shape[1], dtype=bool)[None], len(self_mask), axis=0), cross_mask
 
 
+@decoder_masks.misconception(
+    "You hid the rows of padding, too. Queries that are padding follow the same rules here: only keys are hidden. (A "
+    "row that may look nowhere would make the softmax divide by 0.)"
+)
+def padding_may_not_ask(source_lengths, target_lengths):
+    self_mask, cross_mask = _parts(source_lengths, target_lengths)
+    text = (np.arange(self_mask.shape[1]) < target_lengths[:, None])[:, :, None]
+    return self_mask & text, cross_mask & text
+
+
 @decoder_masks.misconception("A place may see itself: what it reads is the word before the one that it must predict.")
 def not_even_itself(source_lengths, target_lengths):
     self_mask, cross_mask = _parts(source_lengths, target_lengths)
@@ -631,6 +685,18 @@ def softmax_over_the_queries(x, memory, W_q, W_k, W_v):
 @cross_attention.misconception("You left out the division by the square root of d.")
 def not_scaled(x, memory, W_q, W_k, W_v):
     return _softmax((x @ W_q) @ (memory @ W_k).T) @ (memory @ W_v)
+
+
+@cross_attention.misconception("Divide by the square root of d, not by d.")
+def divided_by_d(x, memory, W_q, W_k, W_v):
+    return _softmax((x @ W_q) @ (memory @ W_k).T / x.shape[-1]) @ (memory @ W_v)
+
+
+@cross_attention.misconception("Large scores make np.exp overflow: subtract each row's largest score first.")
+def overflows(x, memory, W_q, W_k, W_v):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        raised = np.exp((x @ W_q) @ (memory @ W_k).T / np.sqrt(x.shape[-1]))
+        return raised / raised.sum(axis=1, keepdims=True) @ (memory @ W_v)
 
 
 @cross_attention.misconception("What is mixed are the values, memory @ W_v. You mixed the memory itself.")

@@ -292,6 +292,27 @@ def masked_with_zero(ids, table, places):
 
 
 @one_layer.misconception(
+    "You masked behind the softmax: the weights of a row no longer add up to 1, and the hidden tokens have had a say "
+    "in all of them. Mask the scores, in front of it."
+)
+def masked_behind_the_softmax(ids, table, places):
+    x = table[ids] + places[: len(ids)]
+    scores = x @ x.T / np.sqrt(x.shape[1])
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    x = x + (weights / weights.sum(axis=1, keepdims=True) * np.tri(len(ids))) @ x
+    return x @ table.T
+
+
+@one_layer.misconception("A token may see itself: it is what was read last. Hide only what stands behind it.")
+def not_even_itself(ids, table, places):
+    x = table[ids] + places[: len(ids)]
+    scores = np.where(np.tri(len(ids), k=-1, dtype=bool), x @ x.T / np.sqrt(x.shape[1]), -1e9)
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    x = x + weights / weights.sum(axis=1, keepdims=True) @ x
+    return x @ table.T
+
+
+@one_layer.misconception(
     "The positions reached the logits only: they must be added before the attention, which is what has to know them."
 )
 def positions_too_late(ids, table, places):
@@ -369,6 +390,21 @@ def last_place_only(logits, targets):
 )
 def softmax_twice(logits, targets):
     return F.cross_entropy(logits.softmax(-1).flatten(0, 1), targets.flatten())
+
+
+@mean_surprise.misconception(
+    "You shifted once more: `targets` are already what came next, so every place belongs to the target beside it."
+)
+def shifted_once_more(logits, targets):
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), targets[:, 1:].flatten())
+
+
+@mean_surprise.misconception(
+    "`view` and `reshape` cut the same numbers into other rows; to bring the classes to the second axis, use "
+    "`transpose(1, 2)`."
+)
+def reshaped_for_transposed(logits, targets):
+    return F.cross_entropy(logits.reshape(len(logits), logits.size(2), -1), targets)
 
 
 @mean_surprise.misconception(
@@ -466,6 +502,16 @@ def with_the_prompt(ids, scores, context, n):
     for _ in range(n):
         ids.append(int(np.argmax(scores[ids[-context:]].sum(axis=0))))
     return ids
+
+
+@write_on.misconception("With n = 0 nothing is written, but `ids[-0:]` is the whole list.")
+def all_for_none(ids, scores, context, n):
+    return write_on.reference(ids, scores, context, n) if n else list(ids)
+
+
+@write_on.misconception("Only the last id is read: the model sees a window of up to `context` ids.")
+def reads_one_id(ids, scores, context, n):
+    return write_on.reference(ids, scores, 1, n)
 
 
 @write_on.misconception(

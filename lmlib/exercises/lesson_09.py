@@ -89,6 +89,13 @@ def divided_probabilities(scores, temperature):
     return soften.reference(scores, 1.0)
 
 
+@soften.misconception(
+    "You took softmax twice: the temperature divides the scores, not the probabilities of a first softmax."
+)
+def softmax_twice(scores, temperature):
+    return soften.reference(soften.reference(scores, 1.0), temperature)
+
+
 @soften.misconception("The probabilities do not add up to 1 again: divide by their sum after the power.")
 def not_renormalised(scores, temperature):
     return soften.reference(scores, 1.0) ** (1 / temperature)
@@ -196,6 +203,14 @@ def left_in_sorted_order(p, share):
 
 
 @nucleus.misconception(
+    "What you keep was found in sorted order, and then cut from the unsorted array: `order` knows the places."
+)
+def cut_at_the_wrong_places(p, share):
+    order = np.argsort(-p)
+    return _cut(p, np.cumsum(p[order]) - p[order] < share)
+
+
+@nucleus.misconception(
     "You compared each probability with the share. It is their running sum that must reach it; one token hardly ever "
     "does."
 )
@@ -265,6 +280,13 @@ def in_logarithms(p, share):
 )
 def fixed_bound(p, share):
     return _cut(p, p >= share)
+
+
+@relative_floor.misconception(
+    "At least: with the bound exactly a token stays, the likeliest with share 1 among them."
+)
+def above_the_bound(p, share):
+    return _cut(p, p > share * p.max())
 
 
 @relative_floor.misconception("What stays must add up to 1 again: divide by its sum.")
@@ -492,6 +514,19 @@ def the_worst(beams, log_p, next_log_p, n):
 
 
 @beam_step.misconception(
+    "One beam can be lengthened in several ways: make a new list each time, `beam + [token]`; yours is one."
+)
+def one_list_for_all(beams, log_p, next_log_p, n):
+    beams = [list(beam) for beam in beams]
+    found = []
+    for ids, value in beam_step.reference(beams, log_p, next_log_p, n):
+        beam = next(beam for beam in beams if beam[: len(ids) - 1] == ids[:-1])
+        beam.append(ids[-1])
+        found.append((beam, value))
+    return found
+
+
+@beam_step.misconception(
     "Probabilities and logarithms are mixed: give log p of the whole text, the sum, not its exponential."
 )
 def gives_probabilities(beams, log_p, next_log_p, n):
@@ -620,6 +655,26 @@ def holds_back_too_much(pieces, stop):
         place = text.find(stop)
         out.append(text[: place if place >= 0 else max(0, len(text) - len(stop) + 1)])
     return out
+
+
+@shown.misconception(
+    "You held back the shortest end that could begin the stop text. A longer one may, too: try the largest n first."
+)
+def holds_back_too_little(pieces, stop):
+    out = []
+    for k in range(len(pieces)):
+        text = "".join(pieces[: k + 1])
+        end = text.find(stop)
+        held = next((n for n in range(1, len(stop)) if text.endswith(stop[:n])), 0)
+        out.append(text[: end if end >= 0 else len(text) - held])
+    return out
+
+
+@shown.misconception("One string for each piece, also for those that come after the stop text: it stays the same.")
+def ends_with_the_stop(pieces, stop):
+    out = shown.reference(pieces, stop)
+    over = next((k for k in range(len(pieces)) if stop in "".join(pieces[: k + 1])), len(pieces))
+    return out[: over + 1]
 
 
 @shown.misconception("These are only the new characters of each step. The task asks for all that is shown so far.")

@@ -126,6 +126,22 @@ def blank_for_punctuation(text):
     return " ".join(word for word in text.split() if word not in ("a", "an", "the"))
 
 
+@normalise.misconception(
+    "You looked for articles before the punctuation was out: 'a.n' becomes 'an' only then. Keep the order."
+)
+def articles_first(text):
+    kept = " ".join(word for word in text.lower().split() if word not in ("a", "an", "the"))
+    return " ".join(kept.translate(_PUNCTUATION).split())
+
+
+@normalise.misconception(
+    "You took punctuation off the ends of words only: inside it goes, too, so that U.S. becomes us."
+)
+def punctuation_inside_kept(text):
+    words = (word.strip(string.punctuation) for word in text.lower().split())
+    return " ".join(word for word in words if word not in ("", "a", "an", "the"))
+
+
 @normalise.misconception("The punctuation is still there: 'key.' and 'key' must count as the same answer.")
 def punctuation_kept(text):
     return " ".join(word for word in text.lower().split() if word not in ("a", "an", "the"))
@@ -258,6 +274,14 @@ def recall_alone(said, right):
 
 
 @overlap.misconception(
+    "Nothing said where nothing is right is a perfect answer: 1.0 where both lists are empty, not 0.0."
+)
+def both_empty_is_zero(said, right):
+    common = sum((Counter(said) & Counter(right)).values())
+    return 2 * common / (len(said) + len(right)) if common else 0.0
+
+
+@overlap.misconception(
     "Every word said that is right counts here, even where it stands more often than in the answer."
 )
 def repeated_words_count(said, right):
@@ -346,6 +370,20 @@ def as_long_as_you_like(start, end, longest):
 @best_pair.misconception("One word too many: an answer of `longest` words ends at first + longest - 1.")
 def one_too_long(start, end, longest):
     return a_table_of_all_pairs(start, end, longest + 1)
+
+
+@best_pair.misconception(
+    "You took both ends apart and turned them round where they were the wrong way: nobody pointed at that answer."
+)
+def turned_round(start, end, longest):
+    ends = int(start.argmax()), int(end.argmax())
+    return min(ends), max(ends)
+
+
+@best_pair.misconception("Your last is one beyond the answer, as in a Python slice: here it is the last word itself.")
+def end_of_a_slice(start, end, longest):
+    first, last = best_pair.reference(start, end, longest)
+    return first, last + 1
 
 
 @best_pair.misconception("An answer may be one word long: first and last may be the same.")
@@ -447,6 +485,19 @@ def no_length(tf, length, mean_length, n_with, n_texts, k1, b):
     return bm25_weight.reference(tf, 1, 1, n_with, n_texts, k1, 0.0)
 
 
+@bm25_weight.misconception(
+    "Mind the brackets: the whole of k1 * (1 - b + b * length / mean_length) belongs below the line, added to tf."
+)
+def length_outside_the_fraction(tf, length, mean_length, n_with, n_texts, k1, b):
+    idf = math.log(1 + (n_texts - n_with + 0.5) / (n_with + 0.5))
+    return idf * tf * (k1 + 1) / (tf + k1) * (1 - b + b * length / mean_length)
+
+
+@bm25_weight.misconception("b and 1 - b have changed places: with b = 1 the length is paid for in full.")
+def b_the_other_way(tf, length, mean_length, n_with, n_texts, k1, b):
+    return bm25_weight.reference(tf, length, mean_length, n_with, n_texts, k1, 1 - b)
+
+
 @bm25_weight.misconception("The factor k1 + 1 above the line is missing.")
 def no_factor(tf, length, mean_length, n_with, n_texts, k1, b):
     return bm25_weight.reference(tf, length, mean_length, n_with, n_texts, k1, b) / (k1 + 1)
@@ -540,6 +591,19 @@ def lines_recall(probabilities, support, threshold):
     return len(named & set(support)) / len(support)
 
 
+@evidence_f1.misconception("This is the precision alone: whoever names one sure line and no other would be perfect.")
+def lines_precision(probabilities, support, threshold):
+    named = {line for line, p in enumerate(probabilities) if p > threshold}
+    if not named or not support:
+        return float(not named and not support)
+    return len(named & set(support)) / len(named)
+
+
+@evidence_f1.misconception("Lines are counted from 0 here, as enumerate does it; yours begin with 1.")
+def lines_from_one(probabilities, support, threshold):
+    return evidence_f1.reference([-1.0, *probabilities], support, threshold)
+
+
 @evidence_f1.misconception("A line AT the threshold is named here; it must be above it.")
 def at_the_threshold(probabilities, support, threshold):
     return evidence_f1.reference(probabilities, support, threshold - 1e-9)
@@ -593,6 +657,11 @@ def _():
 @silence.example
 def _():
     return ([0.9, 0.8, 0.6, 0.4], [True, True, False, True], 0.2), 0.8
+
+
+@silence.example
+def _():
+    return ([0.9, 0.8, 0.6, 0.4], [True, True, False, True], 0.25), 0.4  # exactly the risk is allowed
 
 
 @silence.example
@@ -656,6 +725,15 @@ def above_the_threshold(confidence, right, risk):
     for threshold in sorted(set(confidence)):
         given = [ok for c, ok in zip(confidence, right) if c > threshold]
         if given.count(False) <= risk * len(given):
+            return threshold
+    return None
+
+
+@silence.misconception("At most: a share of wrong answers that is exactly the risk is still allowed.")
+def less_than_the_risk(confidence, right, risk):
+    for threshold in sorted(set(confidence)):
+        given = [ok for c, ok in zip(confidence, right) if c >= threshold]
+        if given.count(False) < risk * len(given):
             return threshold
     return None
 

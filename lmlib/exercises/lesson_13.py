@@ -48,7 +48,7 @@ def _():
 @hit_rate.fresh
 def _(rng):
     n, items = int(rng.integers(2, 7)), int(rng.integers(8, 14))
-    scores = np.array([rng.permutation(items) for _ in range(n)]) / 2
+    scores = np.array([rng.permutation(items) for _ in range(n)]) / 2 - items / 3  # some above 0, some below
     have, targets = [], []
     for row in scores:
         best = [int(i) for i in np.argsort(-row)]
@@ -71,6 +71,28 @@ def by_sorting(scores, have, targets, k):
 )
 def owned_items_recommended(scores, have, targets, k):
     return np.mean([target in np.argsort(-row)[:k] for row, target in zip(scores, targets)])
+
+
+@hit_rate.misconception(
+    "A score of 0 is not the lowest: scores may be negative, and then what she has comes first. Use -np.inf."
+)
+def zero_for_what_she_has(scores, have, targets, k):
+    hits = []
+    for row, owned, target in zip(scores, have, targets):
+        row = row.copy()
+        row[list(owned)] = 0
+        hits.append(target in np.argsort(-row)[:k])
+    return np.mean(hits)
+
+
+@hit_rate.misconception("You took the k worst: `np.argsort` puts the smallest first. Sort -scores.")
+def the_worst_first(scores, have, targets, k):
+    return hit_rate.reference(-scores, have, targets, k)
+
+
+@hit_rate.misconception("That is the number of hits. The hit rate is their share of all rows.")
+def number_of_hits(scores, have, targets, k):
+    return hit_rate.reference(scores, have, targets, k) * len(scores)
 
 
 @hit_rate.misconception("Your list is one item short: rank k counts, too (ranks begin at 1).")
@@ -175,6 +197,11 @@ def reciprocal_rank(ranks, k):
     return np.mean(np.where(ranks <= k, 1 / ranks, 0.0))
 
 
+@ndcg.misconception("You added the gains up; take their mean.")
+def sum_of_gains(ranks, k):
+    return np.sum(np.where(ranks <= k, 1 / np.log2(1 + ranks), 0.0))
+
+
 @ndcg.misconception("The mean is over all lists, those without a hit, too; you left these out.")
 def mean_over_hits(ranks, k):
     hits = ranks[ranks <= k]
@@ -199,7 +226,7 @@ def last_place_left_out(ranks, k):
     ],
 )
 def filter_step(belief, laws, moves, item):
-    """One step of the forward filter, (13.4): the belief in each mood before the next pick. Return (moods,).
+    """One step of the forward filter, (13.3): the belief in each mood before the next pick. Return (moods,).
 
     belief: numpy array (moods,), P(mood) before this pick. laws: (moods, items), the probability of each item in each
     mood. moves: (moods, moods), from a row's mood to a column's; rows add up to 1. item: what she picked.
@@ -275,6 +302,14 @@ def moves_backwards(belief, laws, moves, item):
     seen = belief * laws[:, item]
     after = moves @ seen
     return after / after.sum()
+
+
+@filter_step.misconception(
+    "A belief and a law are multiplied, not added: both must be so for her to be in this mood and pick this item."
+)
+def added(belief, laws, moves, item):
+    seen = belief + laws[:, item]
+    return seen / seen.sum() @ moves
 
 
 @filter_step.misconception("You forgot what was believed before: multiply the law by the belief.")
@@ -377,6 +412,13 @@ def neighbours_only(baskets, n_items):
 
 
 @together.misconception(
+    "You counted the places in the basket: the row and the column are the items' numbers, not where they lie."
+)
+def places_for_items(baskets, n_items):
+    return together.reference([range(len(basket)) for basket in baskets], n_items)
+
+
+@together.misconception(
     "Each pair is counted twice in each order: a basket adds 1 to (a, b) and 1 to (b, a), no more."
 )
 def twice(baskets, n_items):
@@ -474,6 +516,34 @@ def the_moment_itself_is_learned(customers, moment):
     return split.reference(customers, moment + 1)
 
 
+@split.misconception("A pick at the very moment is a question, too: at the moment or later.")
+def the_moment_itself_is_skipped(customers, moment):
+    train, _ = split.reference(customers, moment)
+    _, questions = split.reference([[pick for pick in picks if pick[0] != moment] for picks in customers], moment)
+    return train, questions
+
+
+@split.misconception(
+    "Somebody without an earlier pick is a question, too, with an empty list: the shop meets new customers every day."
+)
+def no_new_customers(customers, moment):
+    train, questions = split.reference(customers, moment)
+    return train, [(before, item) for before, item in questions if before]
+
+
+@split.misconception("There is one list in `train` for each customer, an empty one where she has no earlier pick.")
+def empty_lists_left_out(customers, moment):
+    train, questions = split.reference(customers, moment)
+    return [items for items in train if items], questions
+
+
+@split.misconception("One question a customer: the first item after the moment, and none for those that follow.")
+def asks_for_all_that_follow(customers, moment):
+    train, _ = split.reference(customers, moment)
+    rows = [(before, sorted(picks)[len(before) :]) for before, picks in zip(train, customers)]
+    return train, [(before, item) for before, later in rows for _, item in later]
+
+
 @split.misconception("The picks come in any order: sort them by time before you cut.")
 def not_sorted(customers, moment):
     train = [[item for time, item in picks if time < moment] for picks in customers]
@@ -556,6 +626,11 @@ def all_alike(counts, have, power):
 @negatives.misconception("The power is missing: popular items are drawn too often.")
 def no_power(counts, have, power):
     return negatives.reference(counts, have, 1.0)
+
+
+@negatives.misconception("Upside down: here the rare items are drawn most often.")
+def rare_ones_first(counts, have, power):
+    return negatives.reference(counts, have, -power)
 
 
 @negatives.misconception("What she has is drawn, too: then the model learns that she would not pick what she picked.")

@@ -268,6 +268,8 @@ class ReadingLoss:
     evidence: 0 leaves the true lines out of the training; the reader then learns from the answers alone.
     """
 
+    unit = "nats per question"
+
     def __init__(self, evidence=1.0):
         self.evidence = evidence
 

@@ -94,6 +94,7 @@ def fit(
         list of optimizers whose groups have a `base_lr`. schedule: a name in `SCHEDULES`, or a function like those.
     loss: function of model and batch (a tuple of tensors), returns the mean loss in nats. With batches that go on
         from one another (`StreamBatches`) it gets the model's memory of the earlier ones, too, and fit carries it.
+        Where it has a `unit` ("nats per question"), the curve's axis says so instead of "nats per token".
     clip: the largest norm of all gradients together; None leaves them as they are.
     eval_every: steps between two validations (default: ten in a training).
     keep_best: at the end the model gets the weights with the least validation loss.
@@ -212,7 +213,7 @@ def fit(
     # Dropout draws from torch's global generator: leave it as it was.
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        Progress(history, progress, share()) as shown,
+        Progress(history, progress, share(), getattr(loss, "unit", "nats per token")) as shown,
     ):
         try:
             model.train()

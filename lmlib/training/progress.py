@@ -30,11 +30,12 @@ def duration(seconds):
 class Progress:
     """Shows the `history` of a training, from the share `done` (0 to 1) at which it starts or goes on.
 
-    A context manager: however the training ends, the last picture shows where.
+    unit: of the losses, for the curve's axis. A context manager: however the training ends, the last picture shows
+    where.
     """
 
-    def __init__(self, history, show, done=0.0):
-        self.history, self.done, self.first = history, done, done
+    def __init__(self, history, show, done=0.0, unit="nats per token"):
+        self.history, self.done, self.first, self.unit = history, done, done, unit
         self.kind = "none" if not show else "notebook" if in_notebook() else "terminal"
         self.static = bool(os.environ.get("LM_STATIC"))  # one picture at the end, for pages that nobody watches
         self.pause = 1.0  # seconds between two pictures
@@ -108,7 +109,8 @@ class Progress:
         if not self.history.steps:
             return
         alt = plots.training_curve_alt(self.history)
-        data, metadata = plots.picture_bundle(plots.png_of(plots.training_curve(self.history), 1), alt)
+        curve = plots.training_curve(self.history, unit=self.unit)
+        data, metadata = plots.picture_bundle(plots.png_of(curve, 1), alt)
         if self.picture is None:
             self.picture = display(data, metadata=metadata, raw=True, display_id=True)
         else:

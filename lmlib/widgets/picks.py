@@ -1,5 +1,4 @@
-"""What will she pick next? The five best of several recommenders, side by side, beside the truth where it is "
-"known."""
+"""What will she pick next? The five best of several recommenders, side by side, and the truth, where it is known."""
 
 import html
 
@@ -189,6 +188,7 @@ class PicksPanel(Panel):
         self.more = W.Combobox(
             options=view.goods, placeholder="type or choose a good, then Enter", description="She picks",
             continuous_update=False, ensure_option=False, style=named,
+            layout=W.Layout(width="27em", max_width="100%"),
         )  # fmt: skip
         self.sentence = W.HTML()
         self.sentence.add_class("lm-live")

@@ -87,10 +87,10 @@ class ReadingView(View):
 
     def alt(self):
         found = self.found
-        said = f"answers “{self.answer}”" if self.answer else f"says “{SILENT}”"
+        said = f"answers “{self.answer}”, {self._rests()}" if self.answer else f"says “{SILENT}”"
         line = self.strongest()
         text = (
-            f"To “{self.asked.question}” the reader {said}, {self._rests()}; its best words, “{found.guess}”, have "
+            f"To “{self.asked.question}” the reader {said}; its best words, “{found.guess}”, have "
             f"probability {found.guess_probability:.2f}, that there is no answer {found.none:.2f}; the strongest "
             f"evidence is line {line + 1}, “{self.asked.lines[line]}” ({found.evidence[line]:.2f})."
         )
