@@ -205,28 +205,32 @@ def figure(runs):
     """The validation loss of all runs over the time, and the sentence that says it."""
     from . import plots
 
-    fast = runs[-1]
-    title = f"{fast.name}: {fast.loss:.2f}; nanoGPT's settings: {runs[0].loss:.2f} in {runs[0].seconds:.0f} s"
+    base, best = runs[0], min(runs, key=lambda run: run.loss)
+    quick = min(runs[1:] or runs, key=lambda run: abs(run.seconds - base.seconds))
+    title = f"In {quick.seconds:.0f} s: {quick.loss:.2f} with the preset {quick.name.partition(',')[0]}, {base.loss:.2f} with {base.name}"
     fig, ax = plots.figure(title=title)
     looks = [("alternative", "--"), *[("model", style) for style in ("-", ":", "-.", (0, (6, 2)))]]
     top = min(3.0, max(loss for run in runs for _, loss in run.curve))
-    gap, low = 0.06 * (top - min(run.loss for run in runs)), math.inf
-    written = {}  # each name at its last loss, but not over the one above
-    for run in sorted(runs, key=lambda run: -run.loss):
-        low = written[run.name] = min(run.loss, low - gap)
+    longest = max(run.seconds for run in runs)
+    margin, gap = 1.6 * longest, 0.075 * (top - best.loss)
+    written, high = {}, -math.inf  # names in a column right of all curves, the least loss at the bottom
+    for run in sorted(runs, key=lambda run: run.loss):
+        high = written[run.name] = max(run.loss, high + gap)
     for run, (role, style) in zip(runs, looks):
         seconds, losses = zip(*run.curve)
-        ax.plot(seconds, losses, color=plots.COLOUR[role], linestyle=style, marker="o", markersize=3)
-        box = {"facecolor": plots.COLOUR["paper"], "edgecolor": "none", "pad": 1}  # curves pass behind
-        name = f"{run.name}: {losses[-1]:.2f}"
-        plots.beside(ax, name, seconds[-1], written[run.name], color=plots.COLOUR[role], bbox=box, zorder=5)
+        colour = plots.COLOUR[role]
+        ax.plot(seconds, losses, color=colour, linestyle=style, marker="o", markersize=3)
+        place = (margin, written[run.name])
+        ax.plot(
+            [seconds[-1], margin], [losses[-1], place[1]], "-", color=plots.COLOUR["muted"], linewidth=0.6, zorder=1
+        )
+        plots.beside(ax, f"{run.name}: {losses[-1]:.2f}", *place, away=3, color=colour)
     ax.set_xscale("log")
-    longest = max(run.seconds for run in runs)
-    ax.set_xlim(right=20 * longest)  # room for the names
-    ticks = [t for t in (1, 3, 10, 30, 100, 300, 1000) if ax.get_xlim()[0] <= t <= 2 * longest]
+    ax.set_xlim(right=40 * longest)  # room for the names
+    ticks = [t for t in (1, 3, 10, 30, 100, 300, 1000) if ax.get_xlim()[0] <= t <= 1.2 * longest]
     ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
     ax.set_xticks([], minor=True)
-    ax.set_ylim(top=top)
+    ax.set_ylim(bottom=best.loss - gap, top=top)
     ax.set_xlabel("seconds of training")
     ax.set_ylabel("validation loss (nats per character)")
     alt = "; ".join(f"{run.name}: {run.loss:.3f} nats per character after {run.seconds:.0f} s" for run in runs)
