@@ -207,7 +207,8 @@ def figure(runs):
 
     base, best = runs[0], min(runs, key=lambda run: run.loss)
     quick = min(runs[1:] or runs, key=lambda run: abs(run.seconds - base.seconds))
-    title = f"In {quick.seconds:.0f} s: {quick.loss:.2f} with the preset {quick.name.partition(',')[0]}, {base.loss:.2f} with {base.name}"
+    kind = quick.name.partition(",")[0]
+    title = f"In {quick.seconds:.0f} s: {quick.loss:.2f} with the preset {kind}, {base.loss:.2f} with {base.name}"
     fig, ax = plots.figure(title=title)
     looks = [("alternative", "--"), *[("model", style) for style in ("-", ":", "-.", (0, (6, 2)))]]
     top = min(3.0, max(loss for run in runs for _, loss in run.curve))
