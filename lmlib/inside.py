@@ -79,7 +79,7 @@ class Patching:
         return logits[:, -1, self.answers[0]] - logits[:, -1, self.answers[1]]
 
     def share(self, logits):
-        """How far the answer went from the second to the first, 0 to 1, in logit difference, (16.3): (batch,)."""
+        """How far the answer went from the second to the first, 0 to 1, in logit difference, (16.5): (batch,)."""
         base, goal = self.difference(self.base_logits), self.difference(self.source_logits)
         return (self.difference(logits) - base) / (goal - base)
 
@@ -248,7 +248,10 @@ def ablations(model, means):
 
 
 def measure_ablations(model, tokenizer, seed, n=STORIES):
-    """Bits per character that silencing a part adds on n test stories: {("ablation", part, "zero" or "mean"): bits}."""
+    """Bits per character that silencing a part adds on n test stories.
+
+    {("ablation", part, "zero" or "mean"): bits}
+    """
     stories = village.load_stories("test")[n * seed : n * (seed + 1)]
     known = [site for site in hooks.sites(model) if not site.startswith(("stream", "neurons"))]
     means = mean_activations(model, tokenizer, village.load_stories("train")[n * seed : n * (seed + 1)], known)
@@ -312,7 +315,7 @@ def collect(model, tokenizer, seeds, question="subject"):
 
 
 def control_labels(names, seed):
-    """For each name a label that means nothing, half of them True: a dict. (A control task: Hewitt and Liang 2019.)"""
+    """For each name a label that means nothing, half of them True: a dict (Hewitt and Liang 2019)."""
     names = sorted(set(names))
     return dict(zip(names, np.random.default_rng(seed).permutation(np.arange(len(names)) % 2 == 0)))
 

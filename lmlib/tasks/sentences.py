@@ -61,23 +61,26 @@ class Story:
         return found
 
 
+class Watched(Writer):
+    """A `Writer` that keeps, behind each sentence, whom the simulation means by 'he' or 'she'."""
+
+    def __init__(self, seed):
+        super().__init__(FORMS, seed)
+        self.tale, self.sentences = Tale(self), []
+
+    def choose(self, options):
+        start = len(self.texts["en"])
+        told = super().choose(options)
+        self.sentences.append(Sentence(start, len(self.texts["en"]), told.form, told.values, self.tale.subject))
+        return told
+
+
 def told(seeds):
     """The `Story` of each seed, in English, one after the other."""
     for seed in seeds:
-        writer, sentences = Writer(FORMS, seed), []
-        tale, choose = Tale(writer), writer.choose
-
-        def watched(options):
-            start = len(writer.texts["en"])
-            sentence = choose(options)
-            sentences.append(
-                Sentence(start, len(writer.texts["en"]), sentence.form, sentence.values, tale.subject)
-            )
-            return sentence
-
-        writer.choose = watched  # the simulation goes on as ever; we only look at its state behind each sentence
-        tale.tell()
-        yield Story(writer.texts["en"], sentences, tale.people)
+        writer = Watched(seed)
+        writer.tale.tell()
+        yield Story(writer.texts["en"], writer.sentences, writer.tale.people)
 
 
 def facts(story, tokenizer):
