@@ -115,7 +115,8 @@ class PatchView(View):
         )
         return (
             f"The vector {self._layer_name(self.layer)} at “{self._place_name(self.place)}”, put from the first text "
-            f"into the second, moves the answer {share:.2f} of the way. Probabilities: {told}. Strongest places: {best}."
+            f"into the second, moves the answer {share:.2f} of the way. Probabilities: {told}. "
+            f"Strongest places: {best}."
         )
 
     def figure(self):
