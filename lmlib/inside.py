@@ -107,16 +107,12 @@ def patchings(model, tokenizer, seed, n=PAIRS):
     ]
 
 
-def last_places(patching):
-    """Where the places named in PLACES are in a pair's texts."""
-    return range(patching.ids.size(1) - len(PLACES), patching.ids.size(1))
-
-
-def patch_map(some, site, part=slice(None)):
-    """Mean share of the way for each of the PLACES, and mean probability of the first answer there: two arrays."""
+def patch_map(some, site, part=slice(None), n=16):
+    """Mean share of the way at each of the last n places, and mean probability of the first answer: two arrays."""
     shares, p = [], []
     for one in some:
-        logits = one.patched(site, last_places(one), part)
+        last = one.ids.size(1)
+        logits = one.patched(site, range(last - n, last), part)
         shares.append(one.share(logits).numpy())
         p.append(logits[:, -1].softmax(-1)[:, one.answers[0]].numpy())
     return np.mean(shares, axis=0), np.mean(p, axis=0)

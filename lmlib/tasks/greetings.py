@@ -18,10 +18,20 @@ from .. import village
 from ..village import words as w
 
 FIRST_SEED = 4_000_000  # stories that stand in no split
-SCENE = " went to the {}. {} came along and waved. “Good day,"
-# The last tokens of a story, in short: what stands at each place from the first name of the scene on.
-PLACES = ["GOER", "went", "to", "the", "place", ".", "GREETER", "came", "along", "and", "waved", ".", "“", "Good"]
-PLACES += ["day", ","]
+# Ways to begin the scene, and in short what stands at each place of it, from the first name on.
+SCENES = {
+    "went": ("{goer} went to the {place}.", ["GOER", "went", "to", "the", "place", "."]),
+    "hurried": ("{goer} hurried to the {place}.", ["GOER", "hurried", "to", "the", "place", "."]),
+    "quiet": ("it was quiet {at} when {goer} came.", ["GOER", "came", "."]),
+}
+GREETED = "{} {} came along and waved. “Good day,"
+_REST = ["GREETER", "came", "along", "and", "waved", ".", "“", "Good", "day", ","]
+PLACES = SCENES["went"][1] + _REST
+
+
+def places(scene="went"):
+    """The names of the last tokens of a pair's texts, from the first name of the scene on: a list of strings."""
+    return SCENES[scene][1] + _REST
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ def _one_token(name, tokenizer):
 
 
 @cache
-def greeting(seed, tokenizer):
+def greeting(seed, tokenizer, scene="went"):
     """The `Greeting` made of the first lines of the story of this seed, or None where it has no two such people."""
     told = village.write(seed)
     opening = told.texts["en"].split("\n")[0]
@@ -64,25 +74,28 @@ def greeting(seed, tokenizer):
     if seed // 2 % 2:  # the one who was introduced first must not always be the answer
         pair.reverse()
     # a first scene is at one of the first four times of the day
-    time, place = w.TIMES[seed % 4].text("en", "", None), w.PLACES[seed % len(w.PLACES)].en
+    time, place = w.TIMES[seed % 4].text("en"), w.PLACES[seed % len(w.PLACES)]
     same = len(commonprefix(pair))
     texts = []
     for goer, greeter in (pair, pair[::-1]):
-        text = f"{opening}\n{time[:1].upper()}{time[1:]}, {goer}{SCENE.format(place, greeter)}"
+        scenery = SCENES[scene][0].format(goer=goer, place=place.en, at=place.text("en", "at"))
+        text = f"{opening}\n{time}, {GREETED.format(scenery, greeter)}"
         if village.next_character_probabilities(f"{text} {goer[:same]}") != {goer[same]: 1.0}:
             return None
         texts.append(text)
     found = Greeting(*texts, *pair)
     first, second = found.ids(tokenizer)
     alike = len(first) == len(second) and sum(a != b for a, b in zip(first, second)) == 2
-    return found if alike and tokenizer.tokens(texts[0])[-len(PLACES)].strip() == pair[0] else None
+    return found if alike and tokenizer.tokens(texts[0])[-len(places(scene))].strip() == pair[0] else None
 
 
-def greetings(n, seed, tokenizer):
-    """`n` pairs of stories, others for each seed, the same on every machine."""
+def greetings(n, seed, tokenizer, scene="went"):
+    """`n` pairs of stories, others for each seed, the same on every machine; scene: one of SCENES."""
+    if scene not in SCENES:
+        raise ValueError(f"no scene begins with {scene!r}: choose one of {', '.join(SCENES)}")
     found, number = [], FIRST_SEED + 10_000 * seed
     while len(found) < n:
-        one = greeting(number, tokenizer)
+        one = greeting(number, tokenizer, scene)
         number += 1
         if one is not None:
             found.append(one)
