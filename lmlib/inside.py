@@ -322,13 +322,18 @@ def probe(vectors, labels):
 
 
 def measure_probes(model, tokenizer, seed, n=300):
-    """{("probe", stream, "sex" | "control" | "sex, most frequent" ... | "holder"): accuracy on other stories}."""
+    """Accuracy of linear probes on other stories: {("probe", stream, task): accuracy}.
+
+    task: "gender" of whom he or she would mean, "control" (a label by lot for each name), "holder" (whether a woman
+    has the thing), "goer at the full stop" (in greetings: does a probe for names find the one who goes more likely
+    than the one who greets?). With "majority" for a stream: what the most frequent answer would be worth.
+    """
     first, found = 8_000_000 + 100_000 * seed, {}
     train = collect(model, tokenizer, range(first, first + n))
     test = collect(model, tokenizer, range(first + 50_000, first + 50_000 + n // 2))
     label = control_labels([*train.names, *test.names], seed)
     tasks = {
-        "sex": (train.vectors, train.female, test.vectors, test.female),
+        "gender": (train.vectors, train.female, test.vectors, test.female),
         "control": (
             train.vectors, np.array([label[name] for name in train.names]),
             test.vectors, np.array([label[name] for name in test.names]),
