@@ -234,10 +234,10 @@ def mean_activations(model, tokenizer, texts, names):
 
 
 def ablations(model, means):
-    """{(part, "zero" or "mean"): edits} for all heads, attention layers and feed-forward parts."""
+    """{(part, "zero" or "mean"): edits} for the parts whose means are given."""
     found = {}
     for name, (site, part) in parts(model).items():
-        if not name.startswith("stream"):
+        if site in means:
             found[name, "zero"] = {site: hooks.zero(part=part)}
             found[name, "mean"] = {site: hooks.constant(means[site], part=part)}
     return found
@@ -396,6 +396,8 @@ def make(path=TABLE, names=()):
             continue
         start = time.process_time()
         found = [measure(model, tokenizer, seed) for seed in SEEDS]
+        again = {key[0] for key in found[0]}
+        rows = {key: row for key, row in rows.items() if key[0] not in again}
         for key in found[0]:
             values = [float(one[key]) for one in found]
             rows[key] = Row(*key, round(mean(values), 4), round(stdev(values), 4), len(values))
