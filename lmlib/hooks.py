@@ -172,7 +172,7 @@ def contributions(model, ids, direction, place=-1):
     direction: (d_model,), what of the last norm's output is asked for: a row of the head gives the logit of its
     token, the difference of two rows the difference of two logits. place: where. The norm's scale is taken from
     the whole run and then kept (it is the same for all parts), so the contributions add up to that number exactly:
-    the stream is a sum, and what is left is linear (Elhage et al. 2021, "direct path"). Only for RMSNorm.
+    the stream is a sum, and what is left is linear (on this Elhage et al. 2021 build). Only for RMSNorm.
     """
     if model.config.norm != "rms":
         raise ValueError("contributions add up for RMSNorm only: a layer norm also takes the mean away")

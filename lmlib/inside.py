@@ -135,6 +135,35 @@ def _numbered(places):
     return [place * (1 + places[:i].count(place)) for i, place in enumerate(places)]
 
 
+SWAPS = {"nothing": [], "went": ["went"], "came": ["came"], "went and came": ["went", "came"]}
+
+
+def continue_patched(model, ids, edits, n):
+    """The n likeliest tokens behind ids, one after the other, from a model with these edits: a list of ids."""
+    ids, start = list(ids), len(ids)
+    for _ in range(n):
+        ids.append(int(hooks.run(model, ids, edits)[0, -1].argmax()))
+    return ids[start:]
+
+
+def measure_continuations(model, tokenizer, seed, n=PAIRS):
+    """The other story goes on “NAME,” said NAME, with the story's vectors behind layer 1 at some words of the scene.
+
+    {("continues", words, "who is greeted" or "who speaks"): share of pairs that go on as the story does}.
+    """
+    found = {}
+    for pair in greetings(n, seed, tokenizer):
+        story, other = pair.ids(tokenizer)
+        _, kept = hooks.record(model, story, ["stream 1"])
+        for words, carried in SWAPS.items():
+            places = [len(story) - len(PLACES) + PLACES.index(word) for word in carried]
+            new = continue_patched(model, other, {"stream 1": hooks.put(kept["stream 1"], place=places)}, n=5)
+            named = [tokenizer.token(new[0]).strip(), tokenizer.token(new[4]).strip()]  # NAME , ” said NAME
+            for what, name, right in zip(("who is greeted", "who speaks"), named, pair.names):
+                found.setdefault(("continues", words, what), []).append(name == right)
+    return {key: float(np.mean(values)) for key, values in found.items()}
+
+
 def measure_neurons(model, tokenizer, seed, n=PAIRS, counts=COUNTS):
     """How many neurons of the last layer does the answer need? {("neurons", "largest" or "random", count): share}.
 
@@ -171,9 +200,9 @@ def other_weights(weights, values):
     """Other attention weights that give the same mixture of the values, with least weight where most was.
 
     weights: (keys,), values: (keys, d_head). A linear program: among all weights that are not negative, add up to 1
-    and mix the values into the same vector, those with the least weight on the key that had the largest. There are
-    others than the given ones wherever there are more keys than d_head + 1, and sometimes before (Brunner et al.
-    2020, section 3). Returns (keys,), the given weights where the solver finds no others.
+    and mix the values into the same vector, those with the least weight on the key that had the largest. Softmax
+    weights are all above 0, so there are others wherever there are more keys than d_head + 1 (Brunner et al. 2020).
+    Returns (keys,), the given weights where the solver finds no others.
     """
     weights, values = np.asarray(weights, dtype=float), np.asarray(values, dtype=float)
     cost = np.zeros(len(weights))
@@ -367,6 +396,7 @@ def measure_probes(model, tokenizer, seed, n=300):
 MEASURES = (
     measure_knowledge,
     measure_patches,
+    measure_continuations,
     measure_neurons,
     measure_attention,
     measure_ablations,

@@ -145,7 +145,7 @@ def test_means_are_over_all_tokens(shipped):
 def table():
     return {
         name: inside.figures(name)
-        for name in ("knows", "share", "probability", "neurons", "attention", "ablation", "probe")
+        for name in ("knows", "share", "probability", "continues", "neurons", "attention", "ablation", "probe")
     }
 
 
@@ -178,6 +178,13 @@ def test_the_fact_goes_from_the_name_to_the_next_word_and_to_the_end(table):
     }  # fmt: skip
     # what a probability would have overlooked
     assert share["stream 1", ","].mean > 0.1 and table["probability"]["stream 1", ","].mean < 0.01
+
+
+def test_two_facts_move_one_by_one(table):
+    share = {key: row.mean for key, row in table["continues"].items()}
+    for words in ("nothing", "went", "came", "went and came"):
+        assert share[words, "who is greeted"] == pytest.approx("went" in words, abs=0.05)
+        assert share[words, "who speaks"] == pytest.approx("came" in words, abs=0.05)
 
 
 def test_what_can_be_read_need_not_be_used(table):
@@ -243,6 +250,15 @@ def test_the_prediction_for_other_scenes_live(shipped, scene):
     ]
     shares = inside.patch_map(runs, "stream 1", n=len(places(scene)))[0]
     assert shares.argmax() == 1 and shares[1] > 0.7
+
+
+def test_two_facts_move_one_by_one_live(shipped):
+    found = inside.measure_continuations(*shipped, seed=8, n=2)
+    assert {key[1:]: share for key, share in found.items()} == {
+        (words, what): float(word in words)
+        for words in inside.SWAPS
+        for what, word in (("who is greeted", "went"), ("who speaks", "came"))
+    }
 
 
 def test_each_measure_runs_live_and_has_the_tables_keys(shipped, table):
