@@ -140,8 +140,11 @@ def look(model, ids, layer):
     key, d_head).
 
     The fused function that the model calls does not hand its weights out, so they are computed again from the
-    layer's input: softmax of the causal scores, (6.4). Weights times values are the "heads" site.
+    layer's input: softmax of the causal scores, (6.4). Weights times values are the "heads" site. Raises ValueError
+    for a layer that there is not.
     """
+    if not 1 <= layer <= len(model.blocks):
+        raise ValueError(f"there is no layer {layer}: this model has the layers 1 to {len(model.blocks)}")
     block = model.blocks[layer - 1]
     _, kept = record(model, ids, [f"stream {layer - 1}"])
     x = block.norm1(kept[f"stream {layer - 1}"])

@@ -70,8 +70,7 @@ class Patching:
             )
         self.model, self.answers = model, answers
         self.ids = torch.tensor(ids)
-        names = [name for name in hooks.sites(model)]
-        self.source_logits, self.source = hooks.record(model, self.ids[:1], names)
+        self.source_logits, self.source = hooks.record(model, self.ids[:1], list(hooks.sites(model)))
         self.base_logits = hooks.run(model, self.ids[1:])
 
     def difference(self, logits):

@@ -103,6 +103,9 @@ def test_what_is_not_there_is_refused(model):
         hooks.run(model, IDS, {"stream 7": hooks.zero()})
     with pytest.raises(ValueError, match="no head 9: each layer has the heads 0 to"):
         hooks.head(model, 9)
+    for layer in (0, 3):
+        with pytest.raises(ValueError, match=f"no layer {layer}: this model has the layers 1 to 2"):
+            hooks.look(model, IDS, layer)
 
 
 @torch.no_grad()
