@@ -4,6 +4,7 @@ Lesson 18 derives each formula and measures it. A multiplication and an addition
 `config` is a `GPTConfig` everywhere, in any of its forms.
 """
 
+import time as clock
 import weakref
 from dataclasses import dataclass
 
@@ -162,6 +163,40 @@ class LiveBytes(TorchDispatchMode):
         self.now -= size
 
 
+class Work(TorchDispatchMode):
+    """Measured: within the block, how many operations torch runs and how many bytes they read and write.
+
+    Views move nothing and do not count.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.calls = self.bytes = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if not function.is_view:
+            self.calls += 1
+            self.bytes += sum(t.nbytes for t in _tensors((args, kwargs, made)))
+        return made
+
+
+def seconds(action, least=0.1, rounds=3):
+    """The processor's time for one `action()`, the least of some rounds of at least so many seconds.
+
+    Only this process's own time counts, so other programs disturb little. Meant for one thread.
+    """
+    action()  # the first time is slower
+    best = float("inf")
+    for _ in range(rounds):
+        start, n = clock.process_time(), 0
+        while (spent := clock.process_time() - start) < least / rounds or not n:
+            action()
+            n += 1
+        best = min(best, spent / n) if spent else best
+    return best
+
+
 def _address(tensor):
     return tensor.untyped_storage().data_ptr()
 
@@ -196,7 +231,7 @@ HARDWARE = {
 
 
 def hours(flops, hardware, utilisation=0.4, devices=1):
-    """Time for so many operations, (18.8). utilisation: the share of the highest rate that is reached.
+    """Time for so many operations, (18.10). utilisation: the share of the highest rate that is reached.
 
     Raises ValueError for a utilisation that is no share.
     """
@@ -206,5 +241,5 @@ def hours(flops, hardware, utilisation=0.4, devices=1):
 
 
 def kilowatt_hours(device_hours, hardware, overhead=1.1):
-    """Energy, (18.9). overhead: what the building draws over what its computers draw (PUE)."""
+    """Energy, (18.10). overhead: what the building draws over what its computers draw (PUE)."""
     return device_hours * hardware.watts * overhead / 1000

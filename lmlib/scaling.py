@@ -171,5 +171,60 @@ def fit_law(n, d, bits, floor=None):
     return Law(float(e), float(np.exp(a)), float(p[1]), float(np.exp(b)), float(p[3]))
 
 
+# --- the best model of each budget ---
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best size for a budget: where a parabola through the losses of several sizes is lowest."""
+
+    budget: float
+    parameters: float
+    excess: float
+
+
+def frontier(rows, floor):
+    """The `Best` of every budget with three widths or more: Hoffmann et al. 2022, approach 2.
+
+    For each budget a parabola is fitted to the logarithm of the mean excess over the floor, against the logarithm of
+    the parameters. Where its lowest point lies outside of the sizes tried, the best size tried is taken.
+    """
+    found = []
+    for budget in sorted({row.budget for row in rows}):
+        excess = {}
+        for row in rows:
+            if row.budget == budget:
+                excess.setdefault(row.parameters, []).append(row.bits - floor)
+        if len(excess) < 3:
+            continue
+        x, y = np.log(list(excess)), np.log([np.mean(values) for values in excess.values()])
+        a, b, c = np.polyfit(x, y, 2)
+        lowest = -b / (2 * a) if a > 0 else np.inf
+        if x.min() <= lowest <= x.max():
+            found.append(Best(budget, float(np.exp(lowest)), float(np.exp(np.polyval((a, b, c), lowest)))))
+        else:
+            found.append(Best(budget, float(np.exp(x[y.argmin()])), float(np.exp(y.min()))))
+    return found
+
+
+def line(bests, what="excess"):
+    """(exponent, function of a budget): the straight line in logarithms through `excess` or `parameters`."""
+    slope, start = np.polyfit(np.log([b.budget for b in bests]), np.log([getattr(b, what) for b in bests]), 1)
+    return float(slope), lambda budget: float(np.exp(start + slope * np.log(budget)))
+
+
+def interval(rows, floor, budget, draws=300, seed=0):
+    """Nine in ten of the excesses at a budget that are predicted from seeds drawn anew, a bootstrap: (low, high)."""
+    rng, cells = np.random.default_rng(seed), {}
+    for row in rows:
+        cells.setdefault((row.budget, row.d_model), []).append(row)
+    predictions = []
+    for _ in range(draws):
+        drawn = [cell[i] for cell in cells.values() for i in rng.integers(len(cell), size=len(cell))]
+        predictions.append(line(frontier(drawn, floor))[1](budget))
+    low, high = np.quantile(predictions, (0.05, 0.95))
+    return float(low), float(high)
+
+
 if __name__ == "__main__":
     make([int(word) for word in sys.argv[1:]] or SEEDS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work. kind: "forward", "backward", "send" ...; stage: which part of the model; piece: of the batch.
+    """One piece of work. kind: "forward", "backward" or "send"; stage: a part of the model; piece: one of the batch.
 
     needs: the (kind, stage, piece) of the tasks that must be done before.
     """

@@ -1,4 +1,4 @@
-"""The exercises of lesson 18: operations, memory, accumulation, bfloat16, a pipeline's time, the best use of a budget."""
+"""The exercises of lesson 18: operations, memory, accumulation, bfloat16, a pipeline, the best use of a budget."""
 
 import math
 
@@ -292,8 +292,8 @@ def divided_by_pieces(gradients, targets):
     minutes=20,
     difficulty=3,
     hints=[
-        "math.frexp(x) gives (m, e) with x = m 2^e and m from 0.5 up to 1: the first binary digit behind the point is "
-        "a 1. How many digits of m may stay?",
+        "math.frexp(x) gives (m, e) with x = m 2^e and m from 0.5 up to 1: the first binary digit behind the point "
+        "is a 1. How many digits of m may stay?",
         "Eight digits of m stay, so m · 2^8 becomes a whole number. Python's round takes the even one of two equally "
         "near. math.ldexp(n, e - 8) puts it back.",
     ],
@@ -363,7 +363,9 @@ def by_halving(x):
     return round(x / step) * step
 
 
-@to_bfloat16.misconception("You cut the digits off. The nearest number counts: 1 + 3/256 becomes 1 + 2/128, not 1 + 1/128.")
+@to_bfloat16.misconception(
+    "You cut the digits off. The nearest number counts: 1 + 3/256 becomes 1 + 2/128, not 1 + 1/128."
+)
 def cut_off(x):
     m, e = math.frexp(x)
     return math.ldexp(math.trunc(m * 2**8), e - 8)
@@ -463,7 +465,9 @@ def one_after_the_other(stages, pieces, forward, backward):
     return float(stages * pieces * (forward + backward)), 1 - 1 / stages
 
 
-@pipeline.misconception("One step too many: when the first piece is in the last stage, stages - 1 steps have gone by.")
+@pipeline.misconception(
+    "One step too many: when the first piece is in the last stage, stages - 1 steps have gone by."
+)
 def one_step_more(stages, pieces, forward, backward):
     return float((pieces + stages) * (forward + backward)), stages / (pieces + stages)
 
@@ -490,7 +494,7 @@ def share_of_the_work(stages, pieces, forward, backward):
     tolerance=1e-4,
 )
 def best_use(budget, A, alpha, B, beta):
-    """The sizes with the least loss that a budget allows, (18.10). Return (N, D), two floats.
+    """The sizes with the least loss that a budget allows, (18.9). Return (N, D), two floats.
 
     The loss is E + A / N^alpha + B / D^beta for N parameters and D tokens, and training costs 6 N D operations. All
     of the budget is spent.
@@ -558,7 +562,7 @@ def no_six(budget, A, alpha, B, beta):
 
 
 @best_use.misconception(
-    "You raised the budget to alpha / (alpha + beta). That is how D grows; N grows with the exponent of the other term."
+    "You raised the budget to alpha / (alpha + beta). That is how D grows; N grows with the other's exponent."
 )
 def exponents_swapped(budget, A, alpha, B, beta):
     product = budget / 6

@@ -89,9 +89,7 @@ class CostView(View):
     def config(self, d_model=None):
         """The GPT of these sizes, a head for each 64 numbers."""
         d = d_model or self.d_model
-        return GPTConfig.gpt2(
-            self.vocab_size, context=self.context, n_layers=self.layers, n_heads=d // 64, d_model=d
-        )
+        return GPTConfig.gpt2(self.vocab_size, context=self.context, n_layers=self.layers, n_heads=d // 64, d_model=d)
 
     def per_token(self, d_model=None):
         """Operations of training for one token."""
@@ -193,11 +191,15 @@ class Artists:
         self.bars, self.numbers = [], []
         for i in range(len(PARTS) + 1):
             role = "model" if i < len(PARTS) else "hidden"
-            bar = Rectangle((LOW, i - 0.34), LOW, 0.68, facecolor=colour[role], hatch=None if i < len(PARTS) else "//")
+            bar = Rectangle(
+                (LOW, i - 0.34), LOW, 0.68, facecolor=colour[role], hatch=None if i < len(PARTS) else "//"
+            )
             bar.set_edgecolor(colour["paper"])
             self.bars.append(left.add_patch(bar))
             number = left.text(LOW, i, "", va="center", size=9, color=colour["ink"])
-            number.set_bbox({"facecolor": colour["paper"], "edgecolor": "none", "pad": 1.0})  # the limit runs behind it
+            number.set_bbox(
+                {"facecolor": colour["paper"], "edgecolor": "none", "pad": 1.0}
+            )  # the limit runs behind it
             self.numbers.append(number)
         self.limit = left.axvline(LOW, color=colour["focus"], linestyle="--", linewidth=1.6)
         self.note = left.text(LOW, -0.6, "", color=colour["focus"], size=9, weight="bold", va="center")
@@ -280,7 +282,9 @@ class CostPanel(Panel):
             found = self.view.doubled()
             right = min(FACTORS, key=lambda n: abs(math.log(n / found)))
             mark = "✓ Yes" if change["new"] == right else "✗ No"
-            verdict = f"{mark}, {found:.2g} times: the matrices of the layers grow in both directions, the head in one. "
+            verdict = (
+                f"{mark}, {found:.2g} times: the matrices of the layers grow in both directions, the head in one. "
+            )
         if self._fast is None:
             fig, self._artists = self.view._picture()
             self._fast = FastFigure(fig, self._artists.moving())
