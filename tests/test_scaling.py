@@ -1,4 +1,4 @@
-"""The scaling law: fits find laws that are known, the table that ships says what the lesson says, small ones train."""
+"""The scaling law: fits find known laws, the table that ships says what the lesson says, small ones train."""
 
 import numpy as np
 import pytest
@@ -116,7 +116,7 @@ def test_what_the_lesson_says_of_the_table():
     # Two regimes: the first step falls far faster than the later ones.
     fast = np.log(bests[0].excess / bests[1].excess)
     assert fast > 2 * np.log(bests[1].excess / bests[2].excess)
-    # One line through all says too little, and its interval does not hold the truth; without the smallest budget better.
+    # One line through all promises too much, even its interval; without the smallest budget it is better.
     predicted = scaling.line(bests)[1](LAST[0])
     assert scaling.interval(six, floor, LAST[0])[1] < seventh
     late = scaling.line(bests[1:])[1](LAST[0])
