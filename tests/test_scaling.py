@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from lmlib import cost, scaling, village
+from lmlib import cost, scaling, scoreboard, village
 from lmlib.scaling import BESIROGLU, BUDGETS, HOFFMANN, LAST, SEEDS, Law, Row, plan, read
 
 
@@ -121,6 +121,11 @@ def test_what_the_lesson_says_of_the_table():
     assert scaling.interval(six, floor, LAST[0])[1] < seventh
     late = scaling.line(bests[1:])[1](LAST[0])
     assert abs(late - seventh) < abs(predicted - seventh) / 2
+    # ... and tells what the scoreboard's GPT, which is no part of the table, reaches with six times the operations.
+    gpt = next(row for row in scoreboard.read() if row.model == "GPT")
+    excess = gpt.bits - village.bits_per_character("test")
+    assert abs(scaling.line(bests[1:])[1](gpt.training_flops) - excess) < 2 * gpt.spread
+    assert abs(scaling.line(bests)[1](gpt.training_flops) - excess) > 2 * gpt.spread
     # A floor that is fitted lies far below the true one.
     assert scaling.fit_law(*columns(six)).E < 0.5 * floor
     known = scaling.fit_law(*columns(six), floor=floor)

@@ -212,7 +212,7 @@ def all_are_trained(parameters, trained):
     ],
 )
 def accumulate(gradients, targets):
-    """Spot the error: the gradient of a whole batch from those of its pieces, (18.6). Return an array.
+    """Spot the error: the gradient of a whole batch from those of its pieces, (18.7). Return an array.
 
     gradients: list of numpy arrays of one shape, the gradient of each piece's MEAN loss over its targets. targets:
     list of whole numbers, how many targets each piece has, padding left out; a piece may have none, but not all.

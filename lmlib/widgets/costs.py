@@ -18,7 +18,7 @@ DEVICES = tuple(4**i for i in range(8))  # to 16,384
 LOW, HIGH = 1e6, 1e14  # bytes, the ends of the picture's scale
 FACTORS = (2, 4, 8)
 PARTS = ("weights", "gradients", "optimizer", "activations")
-SHOWN = ("weights", "gradients", "Adam", "activations")
+SHOWN = ("weights", "gradients", "Adam, copy", "activations")
 
 
 def spelt(number):
