@@ -150,7 +150,7 @@ def test_more_operations_help_and_a_row_is_what_was_trained(monkeypatch, one_thr
         stories if split == "validation" else real(split)
     ))  # fmt: skip
     few, many = scaling.train(3e8, 8), scaling.train(3e9, 8)
-    assert many.bits < few.bits - 0.3
+    assert many.bits < few.bits - 0.2
     assert few.parameters == sum(cost.parameters(scaling.config(8, 1017)).values())
     assert many.tokens == pytest.approx(10 * few.tokens, rel=0.1)
     assert (few.budget, few.d_model, few.seed) == (4e8, 8, 0)
