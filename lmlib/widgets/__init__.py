@@ -7,6 +7,7 @@ and with `LM_STATIC=1` in the environment it is all.
 
 from .attention import AttentionView
 from .chips import TokenChips
+from .costs import CostView
 from .decoding import DecodingExplorer
 from .embedding_map import EmbeddingMap
 from .gates import GateBoard
@@ -23,6 +24,7 @@ from .xray import GPTXray
 
 __all__ = [
     "AttentionView",
+    "CostView",
     "DecodingExplorer",
     "EmbeddingMap",
     "GPTXray",
