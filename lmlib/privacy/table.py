@@ -20,7 +20,7 @@ from .. import village
 from ..measured import read_rows, write_rows
 from ..metrics import bits, bits_per_character
 from . import canaries, dp, duplicates, membership
-from .learn import build, card, cards, learn, tokenizer
+from .small import build, card, cards, learn, tokenizer
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "privacy"
 SEEDS = (0, 1, 2)
