@@ -131,7 +131,7 @@ class SecretView(View):
 
 def _cut(written, most=12):
     """A completion short enough for the picture, on one line."""
-    written = written.replace("\n", " ")
+    written = " ".join(written.split())
     return written if len(written) <= most else written[: most - 1] + "…"
 
 
