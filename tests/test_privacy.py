@@ -76,7 +76,7 @@ def test_the_probability_of_every_candidate_is_the_chain_rule():
 
 def test_a_small_live_run_keeps_what_it_has_seen_often():
     some = canaries.canaries(0, counts=(0, 16), each=3)
-    model = learn(canaries.plant(cards()[:60], some), epochs=6)
+    model = learn(canaries.plant(cards()[:60], some), epochs=8)
     bits = canaries.exposures(model, tokenizer(), some)
     assert mean(bits[3:]) > 8 > 5 > mean(bits[:3])
 
@@ -107,7 +107,7 @@ def test_roc_equals_scikit_learn_with_ties():
 
 def test_the_sets_of_members_do_not_overlap():
     sets = table.member_sets()
-    assert [len(set(some)) for some in sets] == [300, 300, 300]
+    assert [len(set(some)) for some in sets] == [300, 1500, 300]
     assert not set(sets[0]) & set(sets[2]) and not set(sets[0]) & set(sets[1]) and not set(sets[1]) & set(sets[2])
 
 

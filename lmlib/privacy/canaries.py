@@ -53,9 +53,8 @@ def canaries(seed=0, counts=COUNTS, each=4):
     chance = random.Random(f"canaries {seed}")
     names = sorted(NAMES, key=lambda _: chance.random())
     numbers = [f"{int(chance.random() * CANDIDATES):0{DIGITS}}" for _ in names]
-    return [Canary(name, digits, counts[i // each]) for i, (name, digits) in enumerate(zip(names, numbers))][
-        : len(counts) * each
-    ]
+    wanted = [count for count in counts for _ in range(each)]
+    return [Canary(*drawn) for drawn in zip(names, numbers, wanted)]
 
 
 def plant(documents, some):

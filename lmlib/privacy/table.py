@@ -27,12 +27,13 @@ SEEDS = (0, 1, 2)
 N_CARDS = 1000  # of the texts around the canaries
 EPOCHS = (1, 3, 6)
 N_MEMBERS = 300
+REFERENCE_CARDS, REFERENCE_EPOCHS = 1500, 3  # a reference that has not overfitted itself
 MEMBER_EPOCHS = (2, 4, 8, 16)
 ATTACKS = ("loss", "reference model", "village's truth")
 # DP-SGD: the documents are whole stories, which show another crop each time.
 TARGETS = (8.0, 2.0)  # epsilon
 DELTA, CLIP, DP_LR = 1e-5, 0.3, 1e-2
-DP_STEPS, DP_EXPECTED, DP_CONTEXT, DP_WIDTH = 150, 256, 64, 48
+DP_STEPS, DP_EXPECTED, DP_CONTEXT, DP_WIDTH = 120, 256, 64, 48
 
 
 @dataclass
@@ -118,18 +119,19 @@ def measure_duplicates(seed, epochs=3):
 
 def measure_members(seed, truth):
     """The `Member` rows of one seed. truth: the unavoidable nats per character of each card, by its text."""
-    a, b, others = member_sets()
+    members, elsewhere, others = member_sets()
+
+    def losses(model):
+        return [membership.losses(model, tokenizer(), some) for some in (members, others)]
+
+    reference = losses(learn(elsewhere, REFERENCE_EPOCHS, seed))
     rows = []
     for epochs in MEMBER_EPOCHS:
-        target, reference = (
-            [membership.losses(model, tokenizer(), some) for some in (a, others)]
-            for model in (learn(a, epochs, seed), learn(b, epochs, seed))
-        )
-        seen, unseen = target
+        seen, unseen = losses(learn(members, epochs, seed))
         ease = {
             "loss": (0, 0),
             "reference model": reference,
-            "village's truth": [np.array([truth[text] for text in some]) for some in (a, others)],
+            "village's truth": [np.array([truth[text] for text in some]) for some in (members, others)],
         }
         for attack in ATTACKS:
             scores = ease[attack][0] - seen, ease[attack][1] - unseen
@@ -139,19 +141,20 @@ def measure_members(seed, truth):
     return rows
 
 
-def member_sets(n=N_MEMBERS):
+def member_sets():
     """Cards of the target, of the reference, and of neither; no text stands in two of them."""
-    a = list(dict.fromkeys(cards()))[:n]
-    b = [text for text in cards()[n:] if text not in a][:n]
-    others = [text for text in (*cards("test"), *cards("validation")) if text not in {*a, *b}]
-    return a, b, others[:n]
+    every = list(dict.fromkeys(cards()))
+    members, elsewhere = every[:N_MEMBERS], every[N_MEMBERS : N_MEMBERS + REFERENCE_CARDS]
+    used = {*members, *elsewhere}
+    others = [text for text in dict.fromkeys((*cards("test"), *cards("validation"))) if text not in used]
+    return members, elsewhere, others[:N_MEMBERS]
 
 
 def true_nats():
     """{card: nats per character that no model can avoid}; the scorer reads each whole story, which takes a minute."""
-    wanted = {text for some in member_sets() for text in some}
-    found = {}
-    for split in ("train", "test", "validation"):
+    members, _, others = member_sets()
+    wanted, found = {*members, *others}, {}
+    for split in village.SPLITS:
         for story in village.load_stories(split):
             text = card(story)
             if text in wanted and text not in found:
