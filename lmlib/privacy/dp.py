@@ -101,7 +101,7 @@ def train(model, crops, steps, clip=None, noise=0.0, lr=3e-3, seed=0, look=None)
     return model
 
 
-ORDERS = tuple(1 + x / 10 for x in range(1, 100)) + tuple(range(12, 64)) + (64, 80, 96, 128, 192, 256, 384, 512)
+ORDERS = (*(1 + x / 4 for x in range(1, 40)), *range(11, 64), 64, 80, 96, 128, 192, 256, 384, 512)
 
 
 def epsilon(rate, noise, steps, delta):
