@@ -10,10 +10,11 @@ from scipy import stats
 from scipy.optimize import brentq
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from lmlib import scoreboard
+from lmlib import scoreboard, village
 from lmlib.privacy import build, canaries, cards, dp, duplicates, learn, membership, redaction, table, tokenizer
 from lmlib.privacy.small import card
 from lmlib.privacy.table import Secret
+from lmlib.privacy.truth import opening_bits
 
 # --- canaries ---
 
@@ -109,6 +110,13 @@ def test_the_sets_of_members_do_not_overlap():
     sets = table.member_sets()
     assert [len(set(some)) for some in sets] == [300, 1500, 300]
     assert not set(sets[0]) & set(sets[2]) and not set(sets[0]) & set(sets[1]) and not set(sets[1]) & set(sets[2])
+
+
+def test_the_bits_of_an_opening_are_the_villages():
+    for story in village.load_stories("test")[:3]:
+        exact = village.character_bits(story)
+        for n in (len(card(story)), 40, len(story)):  # between two choices, within one, at the end
+            assert opening_bits(story, n) == pytest.approx(sum(exact[:n]), abs=1e-6)
 
 
 # --- duplicates ---

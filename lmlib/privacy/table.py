@@ -21,6 +21,7 @@ from ..measured import read_rows, write_rows
 from ..metrics import bits, bits_per_character
 from . import canaries, dp, duplicates, membership
 from .small import build, card, cards, learn, tokenizer
+from .truth import opening_bits
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "privacy"
 SEEDS = (0, 1, 2)
@@ -151,14 +152,14 @@ def member_sets():
 
 
 def true_nats():
-    """{card: nats per character that no model can avoid}; the scorer reads each whole story, which takes a minute."""
+    """{card: nats per character that no model can avoid}."""
     members, _, others = member_sets()
     wanted, found = {*members, *others}, {}
     for split in village.SPLITS:
         for story in village.load_stories(split):
             text = card(story)
             if text in wanted and text not in found:
-                found[text] = math.log(2) * sum(village.character_bits(story)[: len(text)]) / (len(text) + 1)
+                found[text] = math.log(2) * opening_bits(story, len(text)) / (len(text) + 1)
     return found
 
 
