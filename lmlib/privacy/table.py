@@ -34,7 +34,7 @@ ATTACKS = ("loss", "reference model", "village's truth")
 # DP-SGD: the documents are whole stories, which show another crop each time.
 TARGETS = (8.0, 2.0)  # epsilon
 DELTA, CLIP, DP_LR = 1e-5, 0.3, 1e-2
-DP_STEPS, DP_EXPECTED, DP_CONTEXT, DP_WIDTH = 120, 256, 64, 48
+DP_STEPS, DP_EXPECTED, DP_CONTEXT, DP_WIDTH = 60, 256, 64, 48
 
 
 @dataclass
@@ -238,6 +238,16 @@ def seed_means(rows, condition, count):
     return [
         mean(r.exposure for r in rows if (r.condition, r.count, r.seed) == (condition, count, seed)) for seed in seeds
     ]
+
+
+def by_spread(rows, condition, counts=(8, 16)):
+    """{how the copies were written: exposures} of the secrets with these counts in the part "duplicates"."""
+    places = {(seed, c.name): i for seed in SEEDS for i, c in enumerate(canaries.canaries(seed))}
+    found = {"word for word": [], "in eight writings": []}
+    for row in rows:
+        if row.condition == condition and row.count in counts:
+            found["word for word" if places[row.seed, row.name] % 2 else "in eight writings"].append(row.exposure)
+    return found
 
 
 def extracted(rows, condition, count):
