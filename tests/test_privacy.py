@@ -328,7 +328,7 @@ def test_privacy_costs_bits_and_secrets_fall_to_chance():
     board = {row.model: row.bits for row in scoreboard.read()}
     assert mean(bits(8.0)) < board["unigram, characters"]
     found = means("private")
-    assert found["without DP"][16] > 10
+    assert found["without DP"][16] > 7
     for epsilon in table.TARGETS:
         assert found[table.privately(epsilon)][16] < 4
     for row in costs:

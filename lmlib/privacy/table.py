@@ -34,7 +34,7 @@ ATTACKS = ("loss", "reference model", "village's truth")
 # DP-SGD: the documents are whole stories, which show another crop each time.
 TARGETS = (8.0, 2.0)  # epsilon
 DELTA, CLIP, DP_LR = 1e-5, 0.3, 1e-2
-DP_STEPS, DP_EXPECTED, DP_CONTEXT, DP_WIDTH = 60, 256, 64, 48
+DP_STEPS, DP_EXPECTED, DP_CONTEXT, DP_WIDTH = 60, 128, 64, 48
 
 
 @dataclass
