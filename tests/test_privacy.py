@@ -285,6 +285,7 @@ def test_exposure_grows_with_copies_and_with_readings():
             assert counts[1] < counts[4] < counts[16]
     for n in canaries.COUNTS[1:]:
         assert found["read once"][n] < found["read 3 times"][n] <= found["read 6 times"][n] + 0.2
+    assert 2 < 10_000 / 2 ** found["read 6 times"][1] < 4  # guesses left
     for seed in range(3):  # in every seed, not only on average
         assert table.seed_means(table.read("copies"), "read 3 times", 16)[seed] > 10
 
@@ -305,7 +306,10 @@ def test_overfitting_gives_members_away_and_a_reference_helps():
     for attack in table.ATTACKS:
         assert max(at(attack, first)) < min(at(attack, last))
     assert max(at("loss", last)) < min(at("reference model", last))
-    assert mean(at("loss", last, "found")) < mean(at("reference model", last, "found"))
+    assert mean(at("loss", last)) > 0.9 and mean(at("loss", last, "found")) < 0.2
+    assert 0.4 < mean(at("reference model", last, "found")) < mean(at("village's truth", last, "found"))
+    assert mean(at("reference model", 8)) > mean(at("village's truth", 8))
+    assert all(0.5 < mean(at(attack, 4)) < 0.6 for attack in table.ATTACKS)
 
 
 def test_duplicates_out_helps_where_they_are_found():
