@@ -175,7 +175,7 @@ def measure_private(seed, targets=(math.inf, *TARGETS), say=print):
         noise = dp.noise_for(target, crops.rate, DP_STEPS, DELTA) if private else 0.0
         dp.train(model, crops, DP_STEPS, CLIP if private else None, noise, DP_LR, seed)
         score = bits_per_character(model, tokenizer(), village.load_stories("test"))
-        costs.append(Cost(target, noise, seed, DP_STEPS, model.n_parameters, round(score, 4)))
+        costs.append(Cost(target, noise, seed, DP_STEPS, model.n_parameters, round(float(score), 4)))
         say(costs[-1])
         rows += told(privately(target), seed, model, some)
     return rows, costs
