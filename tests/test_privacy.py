@@ -322,7 +322,7 @@ def test_duplicates_out_helps_where_they_are_found():
     assert near["in eight writings"] < raw["in eight writings"] - 3
 
 
-def test_privacy_costs_bits_and_secrets_fall_to_chance():
+def test_privacy_costs_half_a_bit_and_hides_secrets():
     costs = table.read("cost")
 
     def bits(epsilon):
