@@ -56,9 +56,7 @@ def test_the_numbers_and_the_sentence_by_hand(view):
 def test_what_cannot_be_shown_is_refused(view):
     with pytest.raises(ValueError, match="no secret to show"):
         SecretView([])
-    with pytest.raises(
-        ValueError, match="no secret stands 3 times in the text of 'as it is': conditions are"
-    ):
+    with pytest.raises(ValueError, match="no secret stands 3 times in the text of 'as it is': conditions are"):
         view.compute(count=3)
     with pytest.raises(ValueError, match="no secret stands 16 times in the text of 'never'"):
         SecretView(view.rows, condition="never")
