@@ -17,6 +17,7 @@ from .positions import PositionView
 from .reach import MemoryReach
 from .reading import ReadingView
 from .sampler import Sampler
+from .secrets import SecretView
 from .stepper import RNNStepper
 from .translation import TranslationView
 from .verdicts import VerdictView
@@ -36,6 +37,7 @@ __all__ = [
     "ReadingView",
     "RNNStepper",
     "Sampler",
+    "SecretView",
     "TokenChips",
     "TranslationView",
     "VerdictView",

@@ -1,0 +1,224 @@
+"""What a model keeps of secrets: copies in the training text against exposure, and what it writes."""
+
+import html
+from dataclasses import dataclass
+from statistics import mean, median
+
+import ipywidgets as W
+
+from .. import plots
+from ..privacy.canaries import CANDIDATES, CHANCE, MOST
+from .base import SHOW, Guard, Panel, View, picture
+
+GUESSES = ((1, "one guess"), (100, "2 to 100"), (CANDIDATES, "more than 100"))
+SHOWN = 4  # completions in the picture
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the view says about one condition and one number of copies.
+
+    exposures: {copies: bits of all secrets}; chosen: the secrets with this number of copies; rank: their median.
+    """
+
+    condition: str
+    count: int
+    exposures: dict
+    chosen: list
+    rank: float
+    extracted: int
+
+
+class SecretView(View):
+    """Exposure of planted secrets by copies in the training text, for several ways to train.
+
+    rows: `privacy.table.Secret` objects, of one condition or of several. condition, count: what is shown first (by
+    default the first condition and its largest number of copies).
+
+    Raises ValueError for no rows, and for a condition or a number of copies that no row has.
+
+    >>> SecretView(table.read("copies"))      # as the last line of a cell
+    """
+
+    def __init__(self, rows, *, condition=None, count=None):
+        self.rows = list(rows)
+        if not self.rows:
+            raise ValueError("there is no secret to show: give the rows of a table, or `table.told(...)` of a model")
+        self.conditions = list(dict.fromkeys(row.condition for row in self.rows))
+        self.condition = self.conditions[0] if condition is None else condition
+        self.counts = sorted({row.count for row in self.rows})
+        self.count = self.counts[-1] if count is None else count
+        self.compute()
+
+    # ------------------------------------------------------------------ numbers
+
+    def compute(self, condition=None, count=None):
+        """The `Found` of a condition and a number of copies; raises ValueError where no row has them."""
+        condition = self.condition if condition is None else condition
+        count = self.count if count is None else count
+        rows = [row for row in self.rows if row.condition == condition]
+        chosen = [row for row in rows if row.count == count]
+        if not chosen:
+            raise ValueError(
+                f"no secret stands {count} times in the text of {condition!r}: "
+                f"conditions are {', '.join(self.conditions)}, copies {', '.join(map(str, self.counts))}"
+            )
+        exposures = {n: [row.exposure for row in rows if row.count == n] for n in self.counts}
+        extracted = sum(row.written.startswith(row.digits) for row in chosen)
+        return Found(condition, count, exposures, chosen, median(row.rank for row in chosen), extracted)
+
+    # ------------------------------------------------------- picture and sentence
+
+    def alt(self):
+        return _sentence(self.compute())
+
+    def title(self):
+        return _title(self.compute())
+
+    def figure(self):
+        found = self.compute()
+        return self._picture(found, _title(found))
+
+    def _picture(self, found, title=None):
+        """On the left all secrets by copies, the chosen ones large; on the right what the model writes."""
+        fig, (ax, said) = plots.figure(1, 2, title=title, height=3.9, width_ratios=(3, 2))
+        colour, places = plots.COLOUR, range(len(self.counts))
+        for x, n in zip(places, self.counts):
+            values = found.exposures[n]
+            if not values:
+                continue
+            here = n == found.count
+            shift = [0.5 * ((i + 0.5) / len(values) - 0.5) for i in range(len(values))]
+            ax.plot(
+                [x + s for s in shift],
+                values,
+                linestyle="none",
+                marker="D" if here else "o",
+                markersize=7 if here else 4.5,
+                color=colour["focus" if here else "grey"],
+                clip_on=False,
+                zorder=3,
+            )
+        means = [(x, mean(found.exposures[n])) for x, n in zip(places, self.counts) if found.exposures[n]]
+        ax.plot(*zip(*means), color=colour["model"], linestyle="-", linewidth=2)
+        ax.axhline(MOST, color=colour["truth"], linewidth=1.2, linestyle="-.")
+        ax.axhline(CHANCE, color=colour["muted"], linewidth=1.2, linestyle=(0, (2, 3)))
+        ax.text(-0.45, MOST + 0.25, "known: the first guess", color=colour["truth"], size=9)
+        ax.set_xticks(list(places), [str(n) for n in self.counts])
+        ax.set(xlim=(-0.5, len(self.counts) - 0.5), ylim=(-0.4, MOST + 1.6))
+        ax.set_yticks([0, CHANCE, 5, 10], ["0", "chance", "5", "10"])
+        ax.set(xlabel="copies in the training text", ylabel="exposure in bits (line: mean)")
+        said.axis("off")
+        said.set(xlim=(0, 1), ylim=(0, 1))
+        said.text(
+            0, 0.97, f"{_copies(found.count)}: it writes", size=10, weight="bold", va="top", color=colour["ink"]
+        )
+        for i, row in enumerate(found.chosen[:SHOWN]):
+            y = 0.82 - 0.22 * i
+            mark = "✓" if row.written.startswith(row.digits) else "✗"
+            said.text(
+                0, y, f"{mark} {row.name}'s number is {_cut(row.written)}", size=9.5, va="top", color=colour["ink"]
+            )
+            truth = f"    secret {row.digits}, guess {row.rank:,}"
+            said.text(0, y - 0.085, truth, size=9, va="top", color=colour["muted"])
+        return fig
+
+    # ------------------------------------------------------------------- widget
+
+    def build(self):
+        return SecretPanel(self)
+
+
+def _cut(written, most=12):
+    """A completion short enough for the picture, on one line."""
+    written = " ".join(written.split())
+    return written if len(written) <= most else written[: most - 1] + "…"
+
+
+def _copies(count):
+    return "No copy" if count == 0 else f"{count} {'copy' if count == 1 else 'copies'}"
+
+
+def _guesses(rank):
+    """Which of GUESSES holds a rank."""
+    return next(name for most, name in GUESSES if rank <= most)
+
+
+def _title(found):
+    average = mean(row.exposure for row in found.chosen)
+    return f"{_copies(found.count)}, {found.condition}: {average:.1f} of {MOST:.1f} bits are known"
+
+
+def _sentence(found):
+    """Mean exposure, median rank, how many are completed, and one completion as an example."""
+    average, first = mean(row.exposure for row in found.chosen), found.chosen[0]
+    return (
+        f"{_copies(found.count)}, {found.condition}: mean exposure {average:.1f} of {MOST:.1f} bits, the median "
+        f"secret is guess {found.rank:,.0f} of {CANDIDATES:,}, {found.extracted} of {len(found.chosen)} secrets are "
+        f"written out. {first.name}'s number is {first.digits}; the model writes “{_cut(first.written, 24)}”."
+    )
+
+
+class SecretPanel(Panel):
+    """The live view: how it was trained, a guess, then picture and slider. Another training is a new question."""
+
+    lines = 4
+
+    def __init__(self, view):
+        self.view, self._asking = view, False
+        wide = W.Layout(width="100%", max_width="792px")
+        self.condition = W.Dropdown(
+            options=view.conditions, value=view.condition, description="Training", layout=wide
+        )
+        self.count = W.SelectionSlider(
+            options=view.counts, value=view.count, description="Copies", continuous_update=False, layout=wide
+        )
+        self.question, self.sentence = W.HTML(), W.HTML()
+        options = [*(name for _, name in GUESSES), SHOW]
+        self.answer = W.ToggleButtons(options=options, value=None, style={"button_width": "auto"})
+        self.answer.add_class("lm-answer")
+        self.sentence.add_class("lm-live")
+        self.image, self.guard = picture(), Guard()
+        self._ask()
+        self.condition.observe(self._safely(self._changed), "value")
+        self.count.observe(self._safely(self._moved), "value")
+        self.answer.observe(self._safely(self._answered), "value")
+        parts = [self.condition, self.count, self.question, self.answer, self.sentence, self.image, self.guard]
+        super().__init__(parts)
+
+    def _ask(self):
+        self._asking, self.answer.value, self._asking = True, None, False
+        self.question.value = (
+            f"<b>Predict first.</b> {html.escape(_copies(self.view.count))}, {html.escape(self.view.condition)}: how "
+            "many guesses does the median secret need, of those 10,000 that are possible?"
+        )
+        fig, ax = plots.figure(height=3.9)
+        ax.axis("off")
+        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
+        self.image.value = plots.png_of(fig)
+        self._say("Answer the question, then the picture appears.")
+
+    def _changed(self, change):
+        self.view.compute(condition=change["new"])  # what no row has is refused here, nothing changed
+        self.view.condition = change["new"]
+        self._ask()
+
+    def _moved(self, change):
+        self.view.compute(count=change["new"])
+        self.view.count = change["new"]
+        if self.answer.value is None:
+            self._ask()
+        else:
+            self._show("")
+
+    def _answered(self, change):
+        if change["new"] is None or self._asking:
+            return
+        right = _guesses(self.view.compute().rank)
+        verdict = "" if change["new"] == SHOW else f"{'✓ Yes' if change['new'] == right else '✗ No'}, {right}. "
+        self._show(verdict)
+
+    def _show(self, verdict):
+        found = self.view.compute()
+        self.image.value = plots.png_of(self.view._picture(found))
+        self._say(verdict + _sentence(found))
