@@ -15,6 +15,7 @@ from .positions import PositionView
 from .reach import MemoryReach
 from .reading import ReadingView
 from .sampler import Sampler
+from .shots import ShotsView
 from .stepper import RNNStepper
 from .translation import TranslationView
 from .verdicts import VerdictView
@@ -32,6 +33,7 @@ __all__ = [
     "ReadingView",
     "RNNStepper",
     "Sampler",
+    "ShotsView",
     "TokenChips",
     "TranslationView",
     "VerdictView",
