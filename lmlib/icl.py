@@ -73,12 +73,12 @@ def new_model(task, seed=0, **parts):
     return GPT(GPTConfig(task.vocab_size, **SIZES | parts, seed=seed))
 
 
-def train(model, task, steps, seed=0, every=None, look=None, progress=False):
-    """Train on texts of the task, always new ones; `look(step)` is called before every `every`-th step, and at last."""
+def train(model, task, steps, seed=0, every=None, look=None, progress=False, schedule="constant"):
+    """Train on texts of the task, always new ones; `look(step)` comes before every `every`-th step, and at last."""
     batches = TaskBatches(task, seed=seed)
     if look:
         batches = Watched(batches, every, look)
-    history = fit(model, batches, steps=steps, lr=0.02, schedule="constant", seed=seed, progress=progress)
+    history = fit(model, batches, steps=steps, lr=0.02, schedule=schedule, seed=seed, progress=progress)
     if look:
         look(steps)
     return history
@@ -140,7 +140,7 @@ def follow(kind, seed, steps=STEPS, every=EVERY, progress=False):
 
 
 def moment_of(steps, values, share=0.5):
-    """The first step at which the values have gone the `share` of the way from their first to their largest, (15.5)."""
+    """The first step at which the values have gone the `share` of their way from the first to the largest, (15.5)."""
     goal = values[0] + share * (max(values) - values[0])
     return next(step for step, value in zip(steps, values) if value >= goal)
 
@@ -148,7 +148,7 @@ def moment_of(steps, values, share=0.5):
 # -- things, and a rule that must be found -------------------------------------------------------------------------
 
 THINGS = {"n_layers": 2, "conv_width": 4}  # a glance over the whole example: that is what a label belongs to
-THINGS_STEPS = 800
+THINGS_STEPS = 600
 WRONG = (0.0, 0.25, 0.5)  # shares of examples whose label is drawn anew by lot
 CHECKPOINT = SHIPPED / "things-gpt"
 
@@ -198,7 +198,7 @@ def train_things(seed, steps=THINGS_STEPS, every=None, look=None):
     """A model that has seen texts with old rules, always new ones."""
     task = Things()
     model = new_model(task, seed, **THINGS)
-    train(model, task, steps, seed, every, look)
+    train(model, task, steps, seed, every, look, schedule="trapezoid")
     return model
 
 
@@ -329,7 +329,7 @@ def main(argv=None):
         for kind in KINDS:
             for seed in SEEDS:
                 begun = time.process_time()
-                _, moments = follow(kind, seed)
+                _, moments = follow(kind, seed, STEPS // 2 if KINDS[kind][1] else STEPS)
                 rows += moments
                 last = moments[-1]
                 print(f"{kind}, seed {seed}, {time.process_time() - begun:.0f} s: {last}", flush=True)
@@ -344,7 +344,9 @@ def main(argv=None):
         write_table(rows, "things")
         for rules in ("old", "new"):
             print(rules, {name: curve(rows, name, rules)[-1] for name in ("model", "ideal", "copier", "old rules")})
-        save_checkpoint(CHECKPOINT, models[0], task="things", step=THINGS_STEPS, command="python -m lmlib.icl --things")
+        save_checkpoint(
+            CHECKPOINT, models[0], task="things", step=THINGS_STEPS, command="python -m lmlib.icl --things"
+        )
     if args.reviews:
         rows = []
         for row in judge_reviews(args.reviews):

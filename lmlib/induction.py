@@ -4,6 +4,8 @@ The scores are those of Olsson et al. 2022, measured on random tokens that are r
 helps, and a head that looks from a token to the one behind its first occurrence can only have found it by matching.
 """
 
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 
@@ -68,7 +70,7 @@ def behind_the_same(ids):
 
 
 def induction_scores(weights, ids, asked=slice(None)):
-    """For each head, its mean weight on what stands behind the same token earlier in the text, (15.4): (layers, heads).
+    """For each head, its mean weight on what stands behind the same token earlier, (15.4): (layers, heads).
 
     weights: (batch, layers, heads, time, time), of `heads_of`; asked: the queries that count, by default all. Queries
     whose token did not stand before are left out.
@@ -84,3 +86,21 @@ def previous_scores(weights, asked=slice(1, None)):
     before = weights.diagonal(-1, -2, -1)  # (batch, layers, heads, time - 1): query 1 at key 0, and so on
     asked = torch.arange(weights.size(-1))[asked]
     return before[..., asked - 1].mean((0, -1))
+
+
+@contextmanager
+def without_head(model, layer, head):
+    """Within, one head of a `GPT` adds nothing to the residual stream; afterwards all is as it was."""
+    attention = model.blocks[layer].attention
+    d = attention.config.d_head
+
+    def silence(_, inputs):
+        mixed = inputs[0].clone()  # what the heads found, side by side: (batch, time, d_model)
+        mixed[..., head * d : (head + 1) * d] = 0
+        return (mixed,)
+
+    hook = attention.out.register_forward_pre_hook(silence)
+    try:
+        yield model
+    finally:
+        hook.remove()

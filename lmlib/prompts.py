@@ -67,7 +67,7 @@ def _for_each(cache, model, n, more):
 
 
 def calibrated(probabilities, without_content):
-    """Probabilities divided by those of a question without content, and brought to sum 1 again, (15.5).
+    """Probabilities divided by those of a question without content, and brought to sum 1 again, (15.6).
 
     probabilities: (texts, labels); without_content: (labels,), the model's answer where the text is "N/A" or the
     like. Zhao et al. 2021, section 5, with W the inverse of those probabilities and b = 0.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lmlib.induction import behind_the_same, heads_of, induction_scores, previous_scores, repeated
+from lmlib.induction import behind_the_same, heads_of, induction_scores, previous_scores, repeated, without_head
 from lmlib.models.gpt import GPT, GPTConfig
 
 FORMS = [
@@ -85,3 +85,16 @@ def test_a_perfect_head_has_score_one():
     weights = behind_the_same(ids).double()[:, None, None]
     assert induction_scores(weights, ids).item() == 1
     assert previous_scores(torch.eye(10).roll(-1, 1)[None, None, None]).item() == 1
+
+
+def test_a_silent_head_is_one_whose_columns_are_zero():
+    model, ids = noisy(), torch.randint(20, (2, 9), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        before = model(ids)
+        with without_head(model, 1, 0):
+            silent = model(ids)
+        again = model(ids)
+        model.blocks[1].attention.out.weight[:, :8] = 0
+        zeroed = model(ids)
+    assert torch.equal(before, again) and (before - silent).abs().max() > 1e-3
+    assert silent == pytest.approx(zeroed, abs=1e-5)

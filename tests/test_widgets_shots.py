@@ -108,7 +108,9 @@ def test_the_picture_holds_the_numbers(view):
     assert [bar.get_width() for bar in artists.says] == pytest.approx(view.probabilities[2])
     assert [bar.get_width() for bar in artists.looks] == pytest.approx(view.weights[2])
     assert [veil.get_width() > 0 for veil in artists.veils] == [False, False, True, True]
-    assert f"{view.probabilities[2].max():.2f}" in view.title() and view.title().startswith("2 examples shown, drum: ")
+    assert f"{view.probabilities[2].max():.2f}" in view.title() and view.title().startswith(
+        "2 examples shown, drum: "
+    )
 
 
 # --------------------------------------------------------------------------------------------------- panel

@@ -152,7 +152,7 @@ def _(rng):
 
 @continue_text.truth
 def _(tokens):
-    ids = torch.tensor([["abcd".find(t) if len(t) == 1 else -len(t) for t in tokens]])
+    ids = torch.tensor([[tokens.index(token) for token in tokens]])
     places = induction.behind_the_same(ids)[0, -1].nonzero()[:, 0].tolist()
     return tokens[places[-1]] if places else None
 
@@ -187,7 +187,7 @@ def the_token_before(tokens):
 
 
 @continue_text.misconception(
-    "You took what stood behind the token most often. This head looks at one place, the latest; what you wrote counts."
+    "You took what stood behind the token most often. This head looks at one place, the latest."
 )
 def the_most_frequent(tokens):
     behind = [b for a, b in zip(tokens, tokens[1:]) if a == tokens[-1]]
@@ -208,7 +208,7 @@ def _texts(rng):
     minutes=15,
     difficulty=2,
     hints=[
-        "For each query: at which keys does the token before the key equal the query's token? These weights are summed.",
+        "For each query: at which keys does the token before the key equal the query's token? Sum these.",
         "For query q: goals = [k for k in range(1, q + 1) if tokens[k - 1] == tokens[q]]; where there are any, sum "
         "weights[q, k] over them; at the end the mean of these sums.",
     ],
@@ -282,9 +282,9 @@ def on_the_same_token(weights, tokens):
 
 @induction_score.misconception("The mean goes over the queries whose token stood before, not over all queries.")
 def over_all_queries(weights, tokens):
-    return sum(weights[q, k] for q in range(len(tokens)) for k in range(1, q + 1) if tokens[k - 1] == tokens[q]) / len(
-        tokens
-    )
+    return sum(
+        weights[q, k] for q in range(len(tokens)) for k in range(1, q + 1) if tokens[k - 1] == tokens[q]
+    ) / len(tokens)
 
 
 @induction_score.misconception("Where the token stood several times, the weights behind all these places are summed.")
@@ -407,7 +407,7 @@ def adds_up(examples, asked, rules, wrong):
 
 
 @by_rules.misconception(
-    "You turned the answer over with probability `wrong`, too. The examples may be wrong; asked is what the rule says."
+    "You turned the answer over with probability `wrong`, too. The examples may be wrong; the rule is asked for."
 )
 def a_wrong_answer_too(examples, asked, rules, wrong):
     p = by_rules.reference(examples, asked, rules, wrong)

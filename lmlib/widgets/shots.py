@@ -46,8 +46,12 @@ class ShotsView(View):
         rows = [ids[i : i + each] for i in range(0, len(ids), each)]
         if not rows or len(rows) > MOST:
             raise ValueError(f"give 1 to {MOST} examples, not {len(rows)}")
-        if any(len(row) != each or [i >= task.first_label for i in row] != [False] * (each - 1) + [True] for row in rows):
-            raise ValueError(f"each example is {each - 1} word{'s' * (each > 2)} and a label, such as {self._form()!r}")
+        if any(
+            len(row) != each or [i >= task.first_label for i in row] != [False] * (each - 1) + [True] for row in rows
+        ):
+            raise ValueError(
+                f"each example is {each - 1} word{'s' * (each > 2)} and a label, such as {self._form()!r}"
+            )
         if len(asked) != each - 1 or max(asked) >= task.first_label:
             raise ValueError(f"the question is {each - 1} word{'s' * (each > 2)}, such as {self._form(False)!r}")
         self.rows, self.asked, self.n = rows, asked, len(rows)
@@ -185,7 +189,9 @@ class ShotsPanel(Panel):
             layout=wide,
             style=named,
         )
-        self.asks = W.Text(value=view.task.text(view.asked), description="Question", continuous_update=False, style=named)
+        self.asks = W.Text(
+            value=view.task.text(view.asked), description="Question", continuous_update=False, style=named
+        )
         self.sentence = W.HTML()
         self.sentence.add_class("lm-live")
         self.image, self.guard, self._fast = picture(), Guard(), None
