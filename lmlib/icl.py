@@ -25,8 +25,8 @@ from .training.checkpoint import SHIPPED, save_checkpoint
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "icl"
 SEEDS = (0, 1, 2)
 SIZES = {"context": 64, "n_heads": 2, "d_model": 64}
-STEPS, EVERY = 240, 6  # of the trainings on `Words`: how long, and how often we look
-TESTED = 300  # texts behind each accuracy
+STEPS, EVERY = 150, 6  # of the trainings on `Words`: how long, and how often we look
+TESTED = 200  # texts behind each accuracy
 
 KINDS = {  # parts of the GPT, and whether words keep their labels from text to text
     "two layers": ({"n_layers": 2}, False),
@@ -127,7 +127,7 @@ def follow(kind, seed, steps=STEPS, every=EVERY, progress=False):
     model, moments = new_model(task, seed, **parts), []
     tests = {"new": Words(), "fixed": Words(fixed=True)}
     texts = {name: test.draw(TESTED, generator) for name, test in tests.items() if fixed or name == "new"}
-    rows = repeated_pairs(task, 64, generator)
+    rows = repeated_pairs(task, 32, generator)
 
     def look(step):
         heads = [float(score.max()) for score in scores(model, rows)]
@@ -148,7 +148,7 @@ def moment_of(steps, values, share=0.5):
 # -- things, and a rule that must be found -------------------------------------------------------------------------
 
 THINGS = {"n_layers": 2, "conv_width": 4}  # a glance over the whole example: that is what a label belongs to
-THINGS_STEPS = 600
+THINGS_STEPS = 450
 WRONG = (0.0, 0.25, 0.5)  # shares of examples whose label is drawn anew by lot
 CHECKPOINT = SHIPPED / "things-gpt"
 
@@ -232,7 +232,7 @@ def curve(rows, reader, rules, wrong=0.0, shots=None):
 WORDS_OF_LABELS = ("negative", "positive")  # 0 is blame, 1 is praise
 ORDERS = {"praise last": (0, 0, 1, 1), "blame last": (1, 1, 0, 0)}
 NO_CONTENT = "N/A"
-SETS = 3  # of four examples each
+SETS = 2  # of four examples each
 
 
 @dataclass
@@ -352,7 +352,7 @@ def main(argv=None):
         for row in judge_reviews(args.reviews):
             rows.append(row)
             print(row, flush=True)
-        write_table(rows, "reviews")
+            write_table(rows, "reviews")
 
 
 if __name__ == "__main__":

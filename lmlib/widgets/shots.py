@@ -121,7 +121,7 @@ class ShotsView(View):
         left.set_yticks(range(self.n), [self.task.text(row) for row in self.rows])
         right.set_yticks(range(len(self.labels)), self.labels)
         look = {"loc": "left", "size": 9, "weight": "normal", "color": plots.COLOUR["muted"]}
-        left.set_title("examples; grey: not shown yet", **look)
+        left.set_title("examples; hatched: not shown yet", **look)
         right.set_title(f"answer for: {self.task.text(self.asked)}", **look)
         return fig, Artists(left, right, self)
 
