@@ -10,6 +10,8 @@ The answer is the label with the largest probability as the next token (Brown et
 examples stand in front of every question, so they are read once.
 """
 
+from contextlib import contextmanager
+
 import torch
 
 
@@ -41,6 +43,7 @@ def label_probabilities(model, tokenizer, prompt, texts, batch_size=20):
     labels = [tokenizer.encode(f" {label}") for label in prompt.labels]
     if any(len(ids) != 1 for ids in labels) or len({ids[0] for ids in labels}) < len(labels):
         raise ValueError(f"each of the labels {', '.join(prompt.labels)} must be one token of its own: choose others")
+    wanted = [ids[0] for ids in labels]
     before = tokenizer.encode(prompt.before()) if prompt.examples else []
     cache = model.new_cache()
     if before:
@@ -50,10 +53,21 @@ def label_probabilities(model, tokenizer, prompt, texts, batch_size=20):
         some = questions[i : i + batch_size]
         longest = max(map(len, some))
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in some])  # behind the end: nobody looks there
-        logits = model(ids, _for_each(cache, model, len(some), longest))
-        last = logits[torch.arange(len(some)), torch.tensor([len(row) - 1 for row in some])]
-        found.append(last[:, [ids[0] for ids in labels]].double().softmax(-1))
+        with _only_at(model, [len(row) - 1 for row in some]):
+            logits = model(ids, _for_each(cache, model, len(some), longest))  # (some, 1, vocab)
+        found.append(logits[:, 0, wanted].double().softmax(-1))
     return torch.cat(found)
+
+
+@contextmanager
+def _only_at(model, places):
+    """Within, the model makes scores at one place of each row: those of a large vocabulary take long."""
+    rows, places = torch.arange(len(places)), torch.tensor(places)
+    hook = model.norm.register_forward_pre_hook(lambda _, inputs: (inputs[0][rows, places][:, None],))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _for_each(cache, model, n, more):
