@@ -276,6 +276,13 @@ def conditions(reviews):
             yield 4, number, name, "swapped", [(text, 1 - label) for text, label in examples]
 
 
+def last_label(row):
+    """The word that stands last in the examples of a prompt; None where there are none."""
+    if not row.shots:
+        return None
+    return WORDS_OF_LABELS[(row.order == "praise last") == (row.labels == "true")]
+
+
 def judge_reviews(n, name="sst2"):
     """Let SmolLM2-135M-Instruct judge n reviews of the test split, half of them praise; yields `Reviews`."""
     from .models.pretrained import load_smollm2

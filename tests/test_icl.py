@@ -80,6 +80,17 @@ def test_the_reviews_are_all_there_and_no_text_of_them():
     assert (icl.FOLDER / "reviews.csv").stat().st_size < 2000
 
 
+def test_a_real_model_repeats_the_last_label_and_does_not_follow_swapped_ones():
+    """What the lesson says of SmolLM2: the order decides, and no label's meaning is taken from the examples."""
+    four = [row for row in icl.read_table("reviews", icl.Reviews) if row.shots == 4]
+    said = {last: [r.praise for r in four if icl.last_label(r) == last] for last in icl.WORDS_OF_LABELS}
+    assert min(said["positive"]) > max(said["negative"]) + 0.3
+    true, swapped = (mean(r.right for r in four if r.labels == name) for name in ("true", "swapped"))
+    assert abs(true - swapped) < 0.13 and swapped > 0.4
+    zero = [r.right for r in icl.read_table("reviews", icl.Reviews) if r.shots == 0]
+    assert zero[0] > true
+
+
 # ------------------------------------------------------------------------------------------------ live, small
 
 
@@ -145,6 +156,8 @@ def test_prompts_hold_the_labels_that_they_say():
         assert said == ([1 - label for label in true] if labels == "swapped" else true)
         if shots == 4:
             assert tuple(true) == icl.ORDERS[order]
+        row = icl.Reviews(shots, 0, order, labels, 60, 0.5, 0.5, 0.5, 0.5)
+        assert icl.last_label(row) == (icl.WORDS_OF_LABELS[said[-1]] if said else None)
     sets = [sorted(text for text, _ in p[4]) for p in prompts if p[0] == 4]
     assert len({tuple(s) for s in sets}) == icl.SETS  # the same examples in every order and with both labels
 
