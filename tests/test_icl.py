@@ -95,12 +95,12 @@ def test_a_real_model_repeats_the_last_label_and_does_not_follow_swapped_ones():
 
 
 def test_a_glance_makes_one_layer_enough():
-    """100 steps each, three seconds: the jump comes with the glance, and not without."""
+    """75 steps each, three seconds: the jump comes with the glance, and not without."""
     task, generator = Words(), torch.Generator().manual_seed(1)
     episodes, seen = task.draw(100, generator), {}
     for width in (1, 2):
         model = icl.new_model(task, n_layers=1, conv_width=width)
-        icl.train(model, task, steps=100)
+        icl.train(model, task, steps=75)
         seen[width] = icl.accuracies(model, task, episodes)[0]
     assert seen[2] > 0.9 and seen[1] < 0.65
 
