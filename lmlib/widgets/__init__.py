@@ -18,6 +18,7 @@ from .reach import MemoryReach
 from .reading import ReadingView
 from .sampler import Sampler
 from .secrets import SecretView
+from .shots import ShotsView
 from .stepper import RNNStepper
 from .translation import TranslationView
 from .verdicts import VerdictView
@@ -38,6 +39,7 @@ __all__ = [
     "RNNStepper",
     "Sampler",
     "SecretView",
+    "ShotsView",
     "TokenChips",
     "TranslationView",
     "VerdictView",
