@@ -11,6 +11,7 @@ from .decoding import DecodingExplorer
 from .embedding_map import EmbeddingMap
 from .gates import GateBoard
 from .guess import GuessGame
+from .pixels import PictureView
 from .positions import PositionView
 from .reach import MemoryReach
 from .reading import ReadingView
@@ -28,6 +29,7 @@ __all__ = [
     "GateBoard",
     "GuessGame",
     "MemoryReach",
+    "PictureView",
     "PositionView",
     "ReadingView",
     "RNNStepper",
