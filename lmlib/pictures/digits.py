@@ -23,7 +23,7 @@ LEVELS, LABELS, SIDE = 17, 10, 8
 N_PIXELS = SIDE**2
 TRAIN = 1437  # pictures, the first ones
 SIZES = {"n_layers": 3, "n_heads": 4, "d_model": 64, "conv_width": 3, "dropout": 0.2}
-STEPS, BATCH, HELD = 900, 32, 137  # HELD: the last of the training pictures, to choose the best step
+STEPS, BATCH, HELD = 400, 32, 137  # HELD: the last of the training pictures, to choose the best step
 NAME = "digits-gpt"
 
 
@@ -45,9 +45,8 @@ def documents(pixels, labels):
 class DigitBatches:
     """Batches for `fit`: what is read (batch, 64), the label and all pixels but the last; and the 64 pixels."""
 
-    def __init__(self, pixels, labels, batch_size=BATCH, seed=0, moved=False):
-        """moved: each picture is moved by at most one pixel, by lot (what is moved out of it is lost)."""
-        self.ids, self.batch_size, self.seed, self.moved = documents(pixels, labels), batch_size, seed, moved
+    def __init__(self, pixels, labels, batch_size=BATCH, seed=0):
+        self.ids, self.batch_size, self.seed = documents(pixels, labels), batch_size, seed
 
     @property
     def tokens_per_batch(self):
@@ -60,8 +59,6 @@ class DigitBatches:
     def batch(self, step):
         chance = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         ids = self.ids[torch.randint(len(self.ids), (self.batch_size,), generator=chance)]
-        if self.moved:
-            ids = torch.cat((ids[:, :1], shifted(ids[:, 1:], chance)), dim=1)
         return ids[:, :-1], ids[:, 1:]
 
     def all_batches(self):
@@ -69,20 +66,11 @@ class DigitBatches:
             yield ids[:, :-1], ids[:, 1:]
 
 
-def shifted(pixels, chance):
-    """Each picture (n, 64) moved up, down, left or right by at most one pixel."""
-    wide = torch.nn.functional.pad(pixels.view(-1, SIDE, SIDE), (1, 1, 1, 1))
-    down, right = torch.randint(3, (2, len(pixels)), generator=chance)
-    rows = down[:, None] + torch.arange(SIDE)
-    columns = right[:, None] + torch.arange(SIDE)
-    return wide[torch.arange(len(pixels))[:, None, None], rows[:, :, None], columns[:, None, :]].flatten(1)
-
-
-def train(seed=0, steps=STEPS, progress=False, moved=False, **sizes):
+def train(seed=0, steps=STEPS, progress=False, **sizes):
     """(model, history): trained on the first pictures; the last of those choose the best step."""
     pixels, labels, _, _ = load_digits()
     model = GPT(GPTConfig(LEVELS + LABELS, context=N_PIXELS + 1, seed=seed, **SIZES | sizes))
-    batches = DigitBatches(pixels[:-HELD], labels[:-HELD], seed=seed, moved=moved)
+    batches = DigitBatches(pixels[:-HELD], labels[:-HELD], seed=seed)
     live = DigitBatches(pixels[-HELD:], labels[-HELD:])
     return model, fit(model, batches, live, steps=steps, seed=seed, weight_decay=0.1, progress=progress)
 

@@ -15,7 +15,8 @@ MATCHERS = {  # name: the sizes that differ, and whether each batch holds the tw
     "ordered": ({}, False),
     "ordered, with twins": ({}, True),
 }
-STEPS, BATCH = 400, 128
+STEPS, BATCH = 300, 128
+MEASURES = ("picture to sentence", "sentence to picture", "twins: text", "twins: image", "twins: group")
 
 
 def pictures_tensor(pictures):
@@ -64,10 +65,15 @@ class MatchingBatches:
         return pictures_tensor(pictures), sentences_tensor(sentences, self.stream)
 
 
+def new_matcher(name, seed=0):
+    """A matcher of MATCHERS, not trained."""
+    sizes, _ = MATCHERS[name]
+    return Matcher(MatcherConfig(len(Stream()), len(village.PALETTE), longest=LONGEST, seed=seed, **sizes))
+
+
 def train(name, seed=0, steps=STEPS, progress=False):
     """A trained matcher of MATCHERS, and the history."""
-    sizes, twins = MATCHERS[name]
-    model = Matcher(MatcherConfig(len(Stream()), len(village.PALETTE), longest=LONGEST, seed=seed, **sizes))
+    model, (_, twins) = new_matcher(name, seed), MATCHERS[name]
     batches = MatchingBatches(seed=seed, twins=twins)
     history = fit(
         model, batches, steps=steps, optimizer="adamw", lr=2e-3, loss=contrastive_loss, seed=seed, progress=progress

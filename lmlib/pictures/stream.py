@@ -12,6 +12,7 @@ import random
 from itertools import islice
 
 import torch
+import torch.nn.functional as F
 
 from ..training.data import IGNORE
 from ..village import pictures as village
@@ -19,6 +20,8 @@ from ..village import pictures as village
 END, PICTURE, TEXT, ASK, ANSWER = range(5)
 MARKS = ("<end>", "<picture>", "<text>", "<ask>", "<answer>")
 N_PIXELS = village.SIDE**2
+FIRST_WORD = len(MARKS) + len(village.PALETTE)  # marks, then pixels, then words
+WORD = 4.0  # what a word's loss counts, a pixel's is 1
 CONTEXT = 96  # the longest document has 90 tokens
 KINDS = ("caption", "drawing", "questions")
 
@@ -32,7 +35,7 @@ class Stream:
         words = {word for sentence in village._SENTENCES for word in sentence.split()}
         for sentence in ("one red cat", *map(_pair_of, village.RELATIONS)):
             words |= {word for asked in village.questions(sentence) for word in " ".join(asked).split()}
-        self.first_pixel, self.first_word = len(MARKS), len(MARKS) + len(village.PALETTE)
+        self.first_pixel, self.first_word = len(MARKS), FIRST_WORD
         self.names = (*MARKS, *(f"pixel:{name}" for name in village.PALETTE), *sorted(words))
         self._ids = {name: id for id, name in enumerate(self.names)}
 
@@ -101,14 +104,36 @@ def document(stream, scene, kind, lot):
     return getattr(stream, kind)(scene)
 
 
+def typed(ids):
+    """Which tokens of a document its reader types: a sentence to be painted, a question. A list of True and False."""
+    found, now = [], False
+    for place, id in enumerate(ids):
+        if id < len(MARKS):
+            now = id == ASK or (id == TEXT and place == 0)
+        found.append(now)
+    return found
+
+
+def stream_loss(model, batch):
+    """The mean surprise of what follows, in nats, a word counting WORD times as much as a pixel.
+
+    A picture has 64 tokens and its sentence eight: counted alike, the words would hardly be heard. (Ramesh et al.
+    2021, section 2.2, weigh the two kinds, too; there pictures are what matters.)
+    """
+    inputs, targets = batch
+    losses = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
+    weights = torch.where(targets.flatten() < FIRST_WORD, 1.0, WORD) * (targets.flatten() != IGNORE)
+    return (losses * weights).sum() / weights.sum()
+
+
 class PictureBatches:
     """Documents for `fit`: a third of each kind, every scene used once, drawn anew for each step without end.
 
-    blind: every pixel that is read becomes ground, so that only the words can be learned (a language prior).
+    What a reader types (see `typed`) is given, so nobody has to predict it.
     """
 
-    def __init__(self, stream, batch_size=32, seed=0, blind=False):
-        self.stream, self.batch_size, self.blind = stream, batch_size, blind
+    def __init__(self, stream, batch_size=32, seed=0):
+        self.stream, self.batch_size = stream, batch_size
         self.scenes, self.lot = village.lesson(seed), random.Random(seed).random
         self.tested = [
             document(stream, s, KINDS[i % 3], self.lot) for i, s in enumerate(village.scenes("validation"))
@@ -144,7 +169,5 @@ class PictureBatches:
         for r, ids in enumerate(rows):
             inputs[r, 1 : len(ids) + 1] = torch.tensor(ids)
             targets[r, : len(ids) + 1] = torch.tensor([*ids, END])
-        if self.blind:
-            pixel = (inputs >= self.stream.first_pixel) & (inputs < self.stream.first_word)
-            inputs = inputs.masked_fill(pixel, self.stream.first_pixel)
+            targets[r, : len(ids)][torch.tensor(typed(ids))] = IGNORE
         return inputs, targets

@@ -205,10 +205,8 @@ def make_matching(keep=None, tell=print):
             model, _ = matching.train(name, seed)
             for split in ("test", "unseen"):
                 scenes = matching.pairs_of(split)
-                told = dict(zip(("picture to sentence", "sentence to picture"), matching.retrieval(model, scenes)))
-                told |= dict(
-                    zip(("twins: text", "twins: image", "twins: group"), matching.twin_scores(model, scenes))
-                )
+                shares = (*matching.retrieval(model, scenes), *matching.twin_scores(model, scenes))
+                told = dict(zip(matching.MEASURES, shares))
                 rows += [Row("matching", name, seed, split, m, len(scenes), round(v, 4)) for m, v in told.items()]
                 tell(f"{name}, seed {seed}, {split}: " + ", ".join(f"{m} {v:.3f}" for m, v in told.items()))
     return rows

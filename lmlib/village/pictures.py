@@ -17,6 +17,7 @@ machine.
 import math
 import random
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 SIDE, QUARTER, SHAPE = 8, 4, 3  # pixels
@@ -42,7 +43,7 @@ HELD_OUT = tuple((COLOURS[i % len(COLOURS)], kind) for i, kind in enumerate(KIND
 KNOWN = tuple(thing for thing in THINGS if thing not in HELD_OUT)
 PAIRS = 0.75  # so many of all pictures show two different things; the others show one to four alike
 SEEDS = {"validation": 1901, "test": 1902, "unseen": 1903}
-SIZES = {"validation": 64, "test": 300, "unseen": 300}
+SIZES = {"validation": 64, "test": 200, "unseen": 200}
 LESSON = 1900  # the seed of the pictures to learn from
 
 
@@ -149,6 +150,12 @@ def pictures_of(sentence):
         for way in ways
         for moved in product(shifts, repeat=len(things))
     ]
+
+
+def n_pictures(sentence):
+    """How many pictures a sentence has; see `pictures_of`."""
+    things, ways = _quarters(understand(sentence))
+    return len(ways) * 4 ** len(things)
 
 
 def paint(sentence, lot):
@@ -300,17 +307,19 @@ def surprise(picture):
     if any(thing not in KNOWN for thing in said.things):
         return math.inf
     if not said.relation:
-        return -math.log2(_alike() / (len(KNOWN) * 4 * len(pictures_of(sentences[0]))))
+        return -math.log2(_alike() / (len(KNOWN) * 4 * n_pictures(sentences[0])))
     return -math.log2(
-        (1 - _alike()) * len(sentences) / (_ordered() * len(RELATIONS) * len(pictures_of(sentences[0])))
+        (1 - _alike()) * len(sentences) / (_ordered() * len(RELATIONS) * n_pictures(sentences[0]))
     )
 
 
+@cache
 def _ordered():
     """How many ordered pairs of KNOWN things differ in colour and kind."""
     return sum(a[0] != b[0] and a[1] != b[1] for a, b in product(KNOWN, KNOWN))
 
 
+@cache
 def _alike():
     """The share of scenes with things alike: more than 1 - PAIRS, because pairs that do not fit are drawn again."""
     fits = _ordered() / len(KNOWN) ** 2
