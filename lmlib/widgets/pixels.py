@@ -5,6 +5,7 @@ import random
 
 import ipywidgets as W
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 from .. import plots
 from ..pictures.look import say_and_look
@@ -130,7 +131,8 @@ class Artists:
     def __init__(self, ax):
         places = np.arange(village.SIDE**2)
         x, y = places % village.SIDE, places // village.SIDE
-        self.rings = ax.scatter(x, y, s=0, facecolor="none", edgecolor="white", linewidth=1.8)
+        self.rings = ax.scatter(x, y, s=0, facecolor="none", edgecolor="white", linewidth=1.6)
+        self.rings.set_path_effects([withStroke(linewidth=4, foreground=plots.INK)])  # to be seen on white, too
         self.text = ax.text(0, -0.03, "", transform=ax.transAxes, va="top", size=9.5, color=plots.COLOUR["ink"])
 
     def moving(self):
