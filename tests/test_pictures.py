@@ -7,7 +7,6 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from lmlib.models.gpt import GPT, GPTConfig
 from lmlib.pictures import painter, table
@@ -19,11 +18,8 @@ from lmlib.pictures.stream import (
     END,
     PICTURE,
     TEXT,
-    WORD,
     PictureBatches,
     Stream,
-    stream_loss,
-    typed,
 )
 from lmlib.training import CheckpointError, save_checkpoint
 from lmlib.training.data import IGNORE
@@ -85,14 +81,6 @@ def test_unknown_words_and_pixels_are_refused(stream):
         stream.pixels([7])
 
 
-def test_what_is_typed_is_nobodys_to_predict(stream):
-    scene = scene_of("one red cat")
-    assert typed(stream.caption(scene)) == [False] * (1 + 64 + 1 + 3)
-    assert typed(stream.drawing(scene)) == [True] * 4 + [False] * 65
-    asked = stream.questions(scene, [("how many", "one"), ("what kind", "cat")])
-    assert typed(asked)[65:] == [True] * 3 + [False] * 2 + [True] * 3 + [False] * 2
-
-
 def test_batches_hold_whole_documents_in_order(stream):
     inputs, targets = PictureBatches(stream, 6, seed=1).batch(0)
     scenes = list(islice(village.lesson(1), 6))
@@ -111,15 +99,6 @@ def test_batches_are_the_same_again_and_come_in_order(stream):
     assert one.batch(3)[0] is one.batch(3)[0]
     with pytest.raises(ValueError, match="come in order"):
         one.batch(1)
-
-
-def test_the_loss_counts_a_word_more_than_a_pixel(stream):
-    torch.manual_seed(0)
-    logits = torch.randn(1, 4, len(stream))
-    targets = torch.tensor([[5, stream.names.index("cat"), IGNORE, END]])
-    found = stream_loss(lambda ids: logits, (torch.zeros(1, 4, dtype=torch.long), targets))
-    each = [-F.log_softmax(logits[0, i], -1)[targets[0, i]] for i in (0, 1, 3)]
-    assert torch.isclose(found, (each[0] + WORD * each[1] + each[2]) / (2 + WORD))
 
 
 # -- where it looks ----------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ LEVELS, LABELS, SIDE = 17, 10, 8
 N_PIXELS = SIDE**2
 TRAIN = 1437  # pictures, the first ones
 SIZES = {"n_layers": 3, "n_heads": 4, "d_model": 64, "conv_width": 3, "dropout": 0.2}
-STEPS, BATCH, HELD = 400, 32, 137  # HELD: the last of the training pictures, to choose the best step
+STEPS, BATCH, HELD = 250, 32, 137  # HELD: the last of the training pictures, to choose the best step
 NAME = "digits-gpt"
 
 

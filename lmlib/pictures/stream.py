@@ -12,7 +12,6 @@ import random
 from itertools import islice
 
 import torch
-import torch.nn.functional as F
 
 from ..training.data import IGNORE
 from ..village import pictures as village
@@ -21,7 +20,6 @@ END, PICTURE, TEXT, ASK, ANSWER = range(5)
 MARKS = ("<end>", "<picture>", "<text>", "<ask>", "<answer>")
 N_PIXELS = village.SIDE**2
 FIRST_WORD = len(MARKS) + len(village.PALETTE)  # marks, then pixels, then words
-WORD = 4.0  # what a word's loss counts, a pixel's is 1
 CONTEXT = 96  # the longest document has 90 tokens
 KINDS = ("caption", "drawing", "questions")
 
@@ -104,33 +102,8 @@ def document(stream, scene, kind, lot):
     return getattr(stream, kind)(scene)
 
 
-def typed(ids):
-    """Which tokens of a document its reader types: a sentence to be painted, a question. A list of True and False."""
-    found, now = [], False
-    for place, id in enumerate(ids):
-        if id < len(MARKS):
-            now = id == ASK or (id == TEXT and place == 0)
-        found.append(now)
-    return found
-
-
-def stream_loss(model, batch):
-    """The mean surprise of what follows, in nats, a word counting WORD times as much as a pixel.
-
-    A picture has 64 tokens and its sentence eight: counted alike, the words would hardly be heard. (Ramesh et al.
-    2021, section 2.2, weigh the two kinds, too; there pictures are what matters.)
-    """
-    inputs, targets = batch
-    losses = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
-    weights = torch.where(targets.flatten() < FIRST_WORD, 1.0, WORD) * (targets.flatten() != IGNORE)
-    return (losses * weights).sum() / weights.sum()
-
-
 class PictureBatches:
-    """Documents for `fit`: a third of each kind, every scene used once, drawn anew for each step without end.
-
-    What a reader types (see `typed`) is given, so nobody has to predict it.
-    """
+    """Documents for `fit`: a third of each kind, every scene used once, drawn anew for each step without end."""
 
     def __init__(self, stream, batch_size=32, seed=0):
         self.stream, self.batch_size = stream, batch_size
@@ -169,5 +142,4 @@ class PictureBatches:
         for r, ids in enumerate(rows):
             inputs[r, 1 : len(ids) + 1] = torch.tensor(ids)
             targets[r, : len(ids) + 1] = torch.tensor([*ids, END])
-            targets[r, : len(ids)][torch.tensor(typed(ids))] = IGNORE
         return inputs, targets
