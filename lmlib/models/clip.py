@@ -24,7 +24,7 @@ class MatcherConfig:
     vocab_size: int
     colours: int
     side: int = 8
-    patch: int = 2
+    patch: int = 4
     longest: int = 12
     d_model: int = 64
     n_heads: int = 4
