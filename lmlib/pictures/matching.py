@@ -15,7 +15,7 @@ MATCHERS = {  # name: the sizes that differ, and whether each batch holds the tw
     "ordered": ({}, False),
     "ordered, with twins": ({}, True),
 }
-STEPS, BATCH = 200, 128
+STEPS, BATCH = 250, 64
 MEASURES = ("picture to sentence", "sentence to picture", "twins: text", "twins: image", "twins: group")
 
 
@@ -75,9 +75,7 @@ def train(name, seed=0, steps=STEPS, progress=False):
     """A trained matcher of MATCHERS, and the history."""
     model, (_, twins) = new_matcher(name, seed), MATCHERS[name]
     batches = MatchingBatches(seed=seed, twins=twins)
-    history = fit(
-        model, batches, steps=steps, loss=contrastive_loss, seed=seed, progress=progress
-    )
+    history = fit(model, batches, steps=steps, loss=contrastive_loss, seed=seed, progress=progress)
     return model, history
 
 

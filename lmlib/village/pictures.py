@@ -308,9 +308,7 @@ def surprise(picture):
         return math.inf
     if not said.relation:
         return -math.log2(_alike() / (len(KNOWN) * 4 * n_pictures(sentences[0])))
-    return -math.log2(
-        (1 - _alike()) * len(sentences) / (_ordered() * len(RELATIONS) * n_pictures(sentences[0]))
-    )
+    return -math.log2((1 - _alike()) * len(sentences) / (_ordered() * len(RELATIONS) * n_pictures(sentences[0])))
 
 
 @cache
