@@ -188,7 +188,7 @@ def test_memory_by_hand():
     ]
     assert looks.answer([(scenes[1].picture, "how many")]) == ["two"]
     assert blind.answer([(scenes[1].picture, "how many")]) == ["one"]
-    assert looks.paint(["two green keys", "two green cups"]) == [scenes[1].picture] * 2
+    assert looks.paint(["two green keys", "two green cups"]) == [scenes[1].picture, scenes[0].picture]
 
 
 class Perfect:

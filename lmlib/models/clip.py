@@ -62,7 +62,7 @@ class Side(nn.Module):
         d = config.d_model
         self.ordered = config.ordered
         if config.ordered:
-            # As large as what it is added to: ten times smaller, and no order was learned in 700 steps.
+            # As large as what it is added to: four times smaller, and no order was learned in 700 steps.
             self.position = nn.Parameter(torch.randn(n_parts, d) / 2)
             layer = {"dim_feedforward": 2 * d, "dropout": 0.0, "batch_first": True, "norm_first": True}
             self.layers = nn.ModuleList(

@@ -130,7 +130,7 @@ class Memory:
     alone.
 
     `look=True` remembers pictures, and says what was said of the nearest one (fewest pixels differ); it paints by
-    showing a remembered picture whose sentence shares most words with the one asked for.
+    showing a remembered picture of the sentence, if there is one.
     """
 
     def __init__(self, scenes, look):
@@ -155,12 +155,12 @@ class Memory:
     def paint(self, sentences):
         if not self.look:
             return [self.scenes[0].picture for _ in sentences]
-        return [self.of_sentence.get(sentence) or self._alike(sentence) for sentence in sentences]
+        return [self._remembered(sentence) for sentence in sentences]
 
-    def _alike(self, sentence):
-        words = Counter(sentence.split())
-        best = max(self.of_sentence, key=lambda other: sum((words & Counter(other.split())).values()))
-        return self.of_sentence[best]
+    def _remembered(self, sentence):
+        """A picture of this sentence, or of the other way to say it; else the first picture of all."""
+        known = [self.of_sentence[s] for s in village.true_sentences(sentence) if s in self.of_sentence]
+        return known[0] if known else self.scenes[0].picture
 
     def answer(self, asked):
         said, known = [], {}
