@@ -153,7 +153,7 @@ def test_the_shipped_gpt_sees_and_who_does_not_look_does_not(shipped):
     """The lesson's claim, live on a few scenes: also with things never seen, and with twins."""
     blind = table.Memory(islice(village.lesson(0), 2000), look=False)
     for split in ("test", "unseen"):
-        scenes = village.scenes(split)[:24]
+        scenes = village.scenes(split)[:16]
         sees = {measure: value for measure, _, value in table.measure_words(table.Speaker(shipped), scenes)}
         guesses = {measure: value for measure, _, value in table.measure_words(blind, scenes)}
         assert sees["caption"] > guesses["caption"] + 0.3
@@ -237,9 +237,11 @@ def test_the_measured_table_says_what_the_lesson_says():
 def test_a_part_made_anew_replaces_its_old_rows(tmp_path, monkeypatch):
     path = tmp_path / "pictures" / "measured.csv"
     monkeypatch.setattr(
-        table, "make_digits", lambda keep, tell: [table.Row("digits", "m", 0, "s", "accuracy", 9, 0.5)]
+        table, "make_digits", lambda keep, tell, seeds: [table.Row("digits", "m", 0, "s", "accuracy", 9, 0.5)]
     )
-    monkeypatch.setattr(table, "make_words", lambda keep, tell: [table.Row("words", "m", 0, "s", "caption", 9, 0.25)])
+    monkeypatch.setattr(
+        table, "make_words", lambda keep, tell, seeds: [table.Row("words", "m", 0, "s", "caption", 9, 0.25)]
+    )
     for part in ("digits", "words", "digits"):
         table.make(part, path=path)
     assert [row.part for row in table.read(path)] == ["words", "digits"]

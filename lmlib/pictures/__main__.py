@@ -12,6 +12,7 @@ def main(argv=None):
     parser.add_argument(
         "--keep", metavar="FOLDER", help="with --make: keep trained models here, and use what is there"
     )
+    parser.add_argument("--seeds", type=int, default=3, help="with --make: how many seeds (default: 3)")
     parser.add_argument("--train", choices=("words", "digits"), help="train this model with seed 0 (minutes)")
     parser.add_argument("--out", metavar="FOLDER", help="with --train: write the checkpoint here")
     options = parser.parse_args(argv)
@@ -24,7 +25,8 @@ def main(argv=None):
         else:
             save_checkpoint(options.out, digits.train(progress=True)[0], steps=digits.STEPS, command=command)
     elif options.make:
-        table.make(options.make, options.keep, tell=lambda text: print(text, flush=True))
+        seeds = range(options.seeds)
+        table.make(options.make, options.keep, seeds=seeds, tell=lambda text: print(text, flush=True))
     else:
         for row in table.read():
             print(f"{row.part:9} {row.model:26} seed {row.seed}  {row.split:14} {row.measure:24} {row.value:8.3f}")

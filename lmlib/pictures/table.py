@@ -172,7 +172,7 @@ class Memory:
         return said
 
 
-def make_words(keep=None, tell=print):
+def make_words(keep=None, tell=print, seeds=SEEDS):
     """The rows of "words": the GPT of each seed, the one that ships, and two memories."""
     rows, stream = [], Stream()
     splits = {split: village.scenes(split) for split in ("test", "unseen")}
@@ -181,7 +181,7 @@ def make_words(keep=None, tell=print):
         rows.extend(Row("words", model, seed, split, measure, n, round(value, 4)) for measure, n, value in told)
         tell(f"{model}, seed {seed}, {split}: " + ", ".join(f"{m} {v:.3f}" for m, _, v in told))
 
-    for seed in SEEDS:
+    for seed in seeds:
         model = kept(keep, f"words-{seed}", lambda seed=seed: painter.train(seed, steps=SHORT)[0])
         models = {"GPT": model} | ({LONGER: painter.load()[0]} if seed == 0 else {})
         for (name, model), (split, scenes) in product(models.items(), splits.items()):
@@ -200,11 +200,11 @@ def make_words(keep=None, tell=print):
     return rows
 
 
-def make_matching(keep=None, tell=print):
+def make_matching(keep=None, tell=print, seeds=SEEDS):
     """The rows of "matching"."""
     rows = []
     for name in matching.MATCHERS:
-        for seed in SEEDS:
+        for seed in seeds:
             model, _ = matching.train(name, seed)
             for split in ("test", "unseen"):
                 scenes = matching.pairs_of(split)
@@ -215,7 +215,7 @@ def make_matching(keep=None, tell=print):
     return rows
 
 
-def make_digits(keep=None, tell=print):
+def make_digits(keep=None, tell=print, seeds=SEEDS):
     """The rows of "digits": on the last 360 pictures; and what a split at random would make of 3-NN."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import train_test_split
@@ -230,7 +230,7 @@ def make_digits(keep=None, tell=print):
             rows.append(Row("digits", model, seed, split, "bits per pixel", 0, round(bits, 4)))
         tell(f"{model}, seed {seed}, {split}: {np.mean(hits):.3f}, {bits}")
 
-    for seed in SEEDS:
+    for seed in seeds:
         model = kept(keep, f"digits-{seed}", lambda seed=seed: digits.train(seed)[0])
         log_p = digits.log_likelihoods(model, test_pixels)
         add("GPT", seed, digits.classify(log_p) == test_labels, digits.bits_per_pixel(log_p))
@@ -257,12 +257,12 @@ def kept(folder, name, train):
     return load_checkpoint(place)[0]
 
 
-def make(part, keep=None, path=TABLE, tell=print):
+def make(part, keep=None, path=TABLE, tell=print, seeds=SEEDS):
     """Measure one of PARTS and write its rows into the table. Raises ValueError for another part."""
     makers = {"words": make_words, "matching": make_matching, "digits": make_digits}
     if part not in makers:
         raise ValueError(f"there is no part {part!r}: choose one of {', '.join(PARTS)}")
-    new = makers[part](keep, tell)
+    new = makers[part](keep, tell, seeds)
     old = [row for row in read(path) if row.part != part] if Path(path).exists() else []
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_rows(sorted(old + new, key=lambda row: PARTS.index(row.part)), path)
