@@ -215,19 +215,23 @@ def test_who_knows_the_rules_gets_everything():
 def test_the_measured_table_says_what_the_lesson_says():
     rows = table.read()
     for split in ("test", "unseen"):
-        for measure in ("caption", "answer"):
-            gpt = table.values(rows, "words", "GPT", split, measure)
-            blind = table.values(rows, "words", "without looking", split, measure)
-            assert len(gpt) == len(blind) == 3 and min(gpt) > max(blind) + 0.2
-    gpt = table.values(rows, "words", "GPT", "unseen", "caption")
-    memory = table.values(rows, "words", "nearest picture", "unseen", "caption")
-    assert max(memory) == 0 < min(gpt)
+        gpt = table.values(rows, "words", "GPT", split, "answer")
+        for other in ("without looking", "nearest picture"):
+            assert len(gpt) == 3 and min(gpt) > max(table.values(rows, "words", other, split, "answer"))
+    assert min(table.values(rows, "words", "GPT", "test", "caption")) > 0.1
+    assert table.values(rows, "words", "nearest picture", "test", "drawing") > [0.9]
+    assert max(table.values(rows, "words", "nearest picture", "unseen", "drawing")) == 0
+    short, (longer,) = (table.values(rows, "words", name, "unseen", "caption") for name in ("GPT", table.LONGER))
+    assert longer > max(short) + 0.2
     bag = table.values(rows, "matching", "bag of parts", "test", "twins: group")
     assert len(bag) == 3 and max(bag) == 0
     found = table.values(rows, "matching", "bag of parts", "test", "picture to sentence")
     assert min(found) > 0.3
+    luck = table.values(rows, "matching", "ordered", "test", "twins: group")
+    asked = table.values(rows, "matching", "ordered, with twins", "test", "twins: group")
+    assert len(asked) == 3 and min(asked) > 0.9 > max(luck)
     gpt = table.values(rows, "digits", "GPT", "last 360", "accuracy")
-    assert len(gpt) == 3 and min(gpt) > table.values(rows, "digits", "pixels alone", "last 360", "accuracy")[0]
+    assert min(gpt) > table.values(rows, "digits", "pixels alone", "last 360", "accuracy")[0]
     bits = table.values(rows, "digits", "GPT", "last 360", "bits per pixel")
     assert max(bits) < table.values(rows, "digits", "pixels alone", "last 360", "bits per pixel")[0]
     at_random = table.summary(rows, "digits", "3-NN", "360 at random", "accuracy")[0]
