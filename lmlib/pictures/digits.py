@@ -5,8 +5,8 @@ label and the 64 pixels behind it, row by row; so the GPT learns p(pixels | labe
 
     p(label | pixels) = p(pixels | label) p(label) / p(pixels)
 
-tells which label fits best. Thirteen people wrote them, and neighbours seem to be of one hand often (a split at random
-is much easier): the first 1,437 are for learning, the last 360 for the test.
+tells which label fits best. Thirteen people wrote them, and neighbours often seem to be of one hand (at random
+the split is much easier): the first 1,437 are for learning, the last 360 for the test.
 """
 
 from functools import cache
