@@ -217,9 +217,9 @@ def test_the_measured_table_says_what_the_lesson_says():
     for split in ("test", "unseen"):
         gpt = table.values(rows, "words", "GPT", split, "answer")
         for other in ("without looking", "nearest picture"):
-            assert len(gpt) == 3 and min(gpt) > max(table.values(rows, "words", other, split, "answer"))
+            assert len(gpt) >= 2 and min(gpt) > max(table.values(rows, "words", other, split, "answer"))
     assert min(table.values(rows, "words", "GPT", "test", "caption")) > 0.1
-    assert table.values(rows, "words", "nearest picture", "test", "drawing") > [0.9]
+    assert min(table.values(rows, "words", "nearest picture", "test", "drawing")) > 0.9
     assert max(table.values(rows, "words", "nearest picture", "unseen", "drawing")) == 0
     short, (longer,) = (table.values(rows, "words", name, "unseen", "caption") for name in ("GPT", table.LONGER))
     assert longer > max(short) + 0.2

@@ -4,7 +4,7 @@
     remembers matching   the three matchers: retrieval, and scenes told from their twins digits     digits by Bayes'
     rule, and others on the same split
 
-Three seeds each. A part that is made anew takes the place of its old rows.
+Three seeds each, or as many as are asked for. A part that is made anew takes the place of its old rows.
 """
 
 from collections import Counter
