@@ -1,8 +1,8 @@
 """How well does it go? One table, data/pictures/measured.csv, measured by `python -m lmlib.pictures --make PART`.
 
-    words      the GPT over pixels and words: captions, drawings, answers; beside it who does not look, and who
-    remembers matching   the three matchers: retrieval, and scenes told from their twins digits     digits by Bayes'
-    rule, and others on the same split
+    words      the GPT over pixels and words: captions, drawings, answers; beside it who does not look, and memory
+    matching   the three matchers: retrieval, and scenes told from their twins
+    digits     digits by Bayes' rule, and others on the same split
 
 Three seeds each, or as many as are asked for. A part that is made anew takes the place of its old rows.
 """
