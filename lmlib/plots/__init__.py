@@ -10,6 +10,7 @@ plots.show(fig, alt="The loss falls from 4.1 to 1.3 in 400 steps.")
 
 from .bars import distribution, distribution_alt, scoreboard, scoreboard_alt
 from .curves import reliability, reliability_alt, smooth, training_curve, training_curve_alt
+from .pixels import INK, draw_picture, greys, pictures, pictures_alt
 from .strips import surprise_strip, surprise_strip_alt
 from .style import (
     COLOUR,
@@ -33,12 +34,17 @@ __all__ = [
     "bare",
     "beside",
     "COLOUR",
+    "INK",
     "distribution",
     "distribution_alt",
     "diverging",
+    "draw_picture",
     "figure",
+    "greys",
     "headline",
     "picture_bundle",
+    "pictures",
+    "pictures_alt",
     "png_of",
     "reliability",
     "reliability_alt",

@@ -13,6 +13,7 @@ from .embedding_map import EmbeddingMap
 from .gates import GateBoard
 from .guess import GuessGame
 from .patching import PatchView
+from .pixels import PictureView
 from .positions import PositionView
 from .reach import MemoryReach
 from .reading import ReadingView
@@ -34,6 +35,7 @@ __all__ = [
     "GuessGame",
     "MemoryReach",
     "PatchView",
+    "PictureView",
     "PositionView",
     "ReadingView",
     "RNNStepper",

@@ -1,0 +1,1 @@
+"""Pictures and words in one stream: a GPT that says, paints and answers, matchers of both, and digits as tokens."""
