@@ -195,3 +195,19 @@ def _twins(lot, kind, aspects, split):
         label = int((adjective in good) != (adverb == "never"))
         twins.append((form.format(clause(one, *clauses[0]), clause(other, *clauses[1])), label))
     return twins
+
+
+def unlabelled(n, seed=1114):
+    """n opinions as villagers write them who are not asked for a verdict: texts alone, none of them in a split.
+
+    They are made as those of "train" are, so their adjectives, people and connectives are those of "train", too.
+    """
+    told = {text for split in SPLITS for text, _, _ in opinions(split)}
+    lot, texts, number = _Lot(seed), [], 0
+    while len(texts) < n:
+        for text, _, _ in _pair(lot, PATTERN[number % len(PATTERN)], "train"):
+            if text not in told:
+                told.add(text)
+                texts.append(text)
+        number += 1
+    return texts[:n]

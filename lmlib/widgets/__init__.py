@@ -9,6 +9,7 @@ from .attention import AttentionView
 from .chips import TokenChips
 from .decoding import DecodingExplorer
 from .embedding_map import EmbeddingMap
+from .gaps import GapView
 from .gates import GateBoard
 from .guess import GuessGame
 from .positions import PositionView
@@ -25,6 +26,7 @@ __all__ = [
     "DecodingExplorer",
     "EmbeddingMap",
     "GPTXray",
+    "GapView",
     "GateBoard",
     "GuessGame",
     "MemoryReach",

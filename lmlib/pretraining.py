@@ -1,0 +1,234 @@
+"""Pre-train the village's BERT, let it fill gaps, and measure what the right side of a gap is worth.
+
+`python -m lmlib.pretraining --ship` writes the two checkpoints of lesson 14, one that reads both sides and one that
+reads the left side alone: the same network, the same texts, the same steps. `--gaps` trains both with two more seeds
+and writes data/gaps.csv.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from statistics import mean
+
+import torch
+
+from .fetch import cache_folder
+from .measured import read_rows, write_rows
+from .models.attention import causal_mask
+from .models.bert import BertConfig, MaskedBatches, MaskedLM, masked_loss, one_sided_loss
+from .tasks import sentiment
+from .text.bert import MASK, BertTokenizer
+from .training import fit
+from .training.checkpoint import SHIPPED, load_checkpoint, load_shipped, save_checkpoint
+from .village import opinions
+
+TABLE = Path(__file__).resolve().parents[1] / "data" / "gaps.csv"
+SEEDS = (0, 1, 2)
+SIDES = ("left side", "both sides")
+CHECKPOINTS = {"both sides": "village-bert", "left side": "village-bert-left"}
+TEXTS = 30_000  # unlabelled opinions
+SIZES = {"n_layers": 2, "d_model": 64, "n_heads": 4}
+STEPS, BATCH, LR = 4500, 16, 0.02
+GAP = "___"  # how people write one
+GOOD, BAD = (set(words) for words in (opinions.GOOD + opinions.NEW_GOOD, opinions.BAD + opinions.NEW_BAD))
+
+
+@cache
+def texts(n=TEXTS):
+    """What is read before anybody gives a label: opinions without verdicts, none of them in a labelled split."""
+    return opinions.unlabelled(n)
+
+
+@cache
+def tokenizer():
+    """The words of the unlabelled opinions."""
+    return BertTokenizer.train(texts())
+
+
+def pretrain(sides="both sides", steps=STEPS, seed=0, progress=False):
+    """(a `MaskedLM`, its training's history) after so many steps on the unlabelled opinions.
+
+    "both sides": hidden words are guessed from all the others. "left side": the next word is guessed from those
+    before it, by the same network. Raises KeyError for other sides.
+    """
+    one_sided, loss = {"both sides": (False, masked_loss), "left side": (True, one_sided_loss)}[sides]
+    words = tokenizer()
+    model = MaskedLM(BertConfig(len(words), pad_id=words.pad_id, seed=seed, **SIZES))
+    valid = [example.text for example in sentiment.load("village", "validation")[:200]]
+    batches = [
+        MaskedBatches([words.encode(text) for text in some], words, size, seed, one_sided=one_sided)
+        for some, size in ((texts(), BATCH), (valid, 64))
+    ]
+    history = fit(model, *batches, steps=steps, lr=LR, loss=loss, seed=seed, progress=progress, keep_best=False)
+    return model, history
+
+
+def load(sides="both sides"):
+    """(model, tokenizer) as shipped. Raises CheckpointError where the file is missing or damaged."""
+    model, words, _ = load_shipped(CHECKPOINTS[sides])
+    return model, words
+
+
+def with_seed(sides, seed):
+    """The model of a seed: seed 0 is shipped; others are trained once, and kept in the cache folder."""
+    if seed == 0:
+        return load(sides)[0]
+    folder = cache_folder() / "lesson-14" / f"{CHECKPOINTS[sides]}-{STEPS}-steps-seed-{seed}"
+    if not (folder / "state.json").exists():
+        save_checkpoint(folder, pretrain(sides, seed=seed)[0], tokenizer())
+    return load_checkpoint(folder)[0]
+
+
+# --- filling gaps --------------------------------------------------------------------------------------------
+
+
+class Filler:
+    """A model that fills gaps: `law(text)` gives the words and their probabilities at the gap ___ of a text."""
+
+    def __init__(self, model, tokenizer, sides="both sides"):
+        self.model, self.tokenizer, self.sides = model, tokenizer, sides
+
+    @torch.inference_mode()
+    def laws(self, rows, places):
+        """The law at a place of each row of ids, whatever stands there: (rows, tokens), special tokens left out."""
+        pad, places = self.tokenizer.pad_id, torch.tensor(places)
+        ids = torch.nn.utils.rnn.pad_sequence(list(map(torch.tensor, rows)), batch_first=True, padding_value=pad)
+        each = torch.arange(len(ids))
+        if self.sides == "left side":  # the token before the place says what comes next; it sees nothing behind
+            x = self.model.bert(ids, mask=causal_mask(ids.size(1)))[each, places - 1]
+        else:
+            ids[each, places] = self.tokenizer.mask_id
+            x = self.model.bert(ids)[each, places]
+        scores = self.model.scores(x)
+        scores[:, self.tokenizer.special_ids] = -torch.inf
+        return scores.softmax(-1)
+
+    def law(self, text):
+        """(words, their probabilities, a numpy array) at the gap.
+
+        Raises ValueError, in a sentence for the reader, unless there is one gap, and room for the text.
+        """
+        if text.count(GAP) != 1:
+            raise ValueError(f"this text has {text.count(GAP)} gaps: write {GAP} in the place of one word")
+        ids = self.tokenizer.encode(text.replace(GAP, f" {MASK} "))
+        longest = self.model.config.context
+        if len(ids) > longest:
+            raise ValueError(f"this text has {len(ids) - 2} words and marks, the model reads {longest - 2}: shorten it")
+        law = self.laws([ids], [ids.index(self.tokenizer.mask_id)])[0]
+        return [self.tokenizer.token(i) for i in range(len(law))], law.numpy()
+
+
+def adjective_gaps(examples, words):
+    """(ids, place, is it praise) of each text that says what was good or bad at least twice: its first such word."""
+    found = []
+    for example in examples:
+        ids = words.encode(example.text)
+        places = [i for i, id in enumerate(ids) if words.token(id) in GOOD | BAD]
+        if len(places) > 1:
+            found.append((ids, places[0], words.token(ids[places[0]]) in GOOD))
+    return found
+
+
+def word_gaps(examples, words):
+    """(ids, place) of every word and mark of some texts that the tokenizer knows."""
+    rows = [words.encode(example.text) for example in examples]
+    return [(ids, place) for ids in rows for place, id in enumerate(ids) if id not in words.special_ids]
+
+
+def praise_in(law, words):
+    """Of the probability of all words of praise and blame, the share of praise: law (..., tokens) -> (...)."""
+    good, bad = ([words.vocabulary.id(word) for word in sorted(some) if word in words.vocabulary] for some in (GOOD, BAD))
+    return law[..., good].sum(-1) / (law[..., good].sum(-1) + law[..., bad].sum(-1))
+
+
+def in_batches(filler, gaps, size=128):
+    """The laws at (ids, place, ...) gaps, a batch at a time: (gaps, tokens)."""
+    parts = [gaps[i : i + size] for i in range(0, len(gaps), size)]
+    return torch.cat([filler.laws([gap[0] for gap in part], [gap[1] for gap in part]) for part in parts])
+
+
+# --- the table -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """What one model, trained once, fills in on the test opinions: the share that is right."""
+
+    sides: str
+    seed: int
+    gap: str
+    n: int
+    right: float
+
+
+def measure(filler, seed):
+    """The rows of one model: praise or blame at adjectives by kind of opinion, and every word of 150 opinions."""
+    words, test = filler.tokenizer, sentiment.load("village", "test")
+    rows = []
+    for kind in sentiment.KINDS:
+        gaps = adjective_gaps([e for e in test if e.kind == kind][:400], words)
+        said = praise_in(in_batches(filler, gaps), words) > 0.5
+        right = (said == torch.tensor([gap[2] for gap in gaps])).float().mean()
+        rows.append(Row(filler.sides, seed, f"praise or blame, {kind}", len(gaps), round(right.item(), 4)))
+    gaps = word_gaps(test[:150], words)
+    said = in_batches(filler, gaps).argmax(-1)
+    right = (said == torch.tensor([ids[place] for ids, place in gaps])).float().mean()
+    return [*rows, Row(filler.sides, seed, "any word", len(gaps), round(right.item(), 4))]
+
+
+def read(path=TABLE):
+    """The rows of the table. Raises FileNotFoundError where it was not made yet."""
+    return read_rows(Row, path, "there is no table yet: make it with `python -m lmlib.pretraining --gaps`")
+
+
+def text(rows):
+    """The rows as a table to print: a line a gap, a column a side, mean and ± half the range over the seeds."""
+    lines = [f"{'hidden':36}" + "".join(f"{sides:>18}" for sides in SIDES)]
+    for gap in dict.fromkeys(row.gap for row in rows):
+        line = f"{gap:36}"
+        for sides in SIDES:
+            values = [row.right for row in rows if (row.gap, row.sides) == (gap, sides)]
+            line += f"{f'{mean(values):.3f} ± {(max(values) - min(values)) / 2:.3f}':>18}" if values else f"{'':18}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def ship(sides, say=print):
+    """Pre-train with the first seed and write the checkpoint; returns the model."""
+    model, history = pretrain(sides)
+    facts = {
+        "step": history.steps[-1],
+        "corpus": f"{TEXTS} unlabelled opinions of the village",
+        "validation": {"nats": round(history.valid_loss[-1], 4)},
+        "command": "python -m lmlib.pretraining --ship",
+    }
+    save_checkpoint(SHIPPED / CHECKPOINTS[sides], model, tokenizer(), **facts)
+    say(f"{sides}: {model.n_parameters:,} numbers, {history.seconds:.0f} s, {history.valid_loss[-1]:.3f} nats")
+    return model
+
+
+def main(argv=None):
+    """`python -m lmlib.pretraining`: print the table of gaps; --ship and --gaps train."""
+    parser = argparse.ArgumentParser("python -m lmlib.pretraining", description=__doc__.splitlines()[0])
+    parser.add_argument("--ship", action="store_true", help="pre-train both models and write the two checkpoints")
+    parser.add_argument("--gaps", action="store_true", help="measure them and two more seeds of each, write the table")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)  # the tensors are small: a second thread only costs time
+    say = partial(print, file=sys.stderr, flush=True)
+    if options.ship:
+        for sides in SIDES:
+            ship(sides, say)
+    if options.gaps:
+        rows = []
+        for sides in SIDES:
+            for seed in SEEDS:
+                rows += measure(Filler(with_seed(sides, seed), tokenizer(), sides), seed)
+                say("\n".join(map(str, rows[-len(sentiment.KINDS) - 1 :])))
+        write_rows(rows, TABLE)
+    print(text(read()))
+
+
+if __name__ == "__main__":
+    main()
