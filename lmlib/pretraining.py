@@ -115,7 +115,9 @@ class Filler:
         ids = self.tokenizer.encode(text.replace(GAP, f" {MASK} "))
         longest = self.model.config.context
         if len(ids) > longest:
-            raise ValueError(f"this text has {len(ids) - 2} words and marks, the model reads {longest - 2}: shorten it")
+            raise ValueError(
+                f"this text has {len(ids) - 2} words and marks, the model reads {longest - 2}: shorten it"
+            )
         law = self.laws([ids], [ids.index(self.tokenizer.mask_id)])[0]
         return [self.tokenizer.token(i) for i in range(len(law))], law.numpy()
 
@@ -139,7 +141,9 @@ def word_gaps(examples, words):
 
 def praise_in(law, words):
     """Of the probability of all words of praise and blame, the share of praise: law (..., tokens) -> (...)."""
-    good, bad = ([words.vocabulary.id(word) for word in sorted(some) if word in words.vocabulary] for some in (GOOD, BAD))
+    good, bad = (
+        [words.vocabulary.id(word) for word in sorted(some) if word in words.vocabulary] for some in (GOOD, BAD)
+    )
     return law[..., good].sum(-1) / (law[..., good].sum(-1) + law[..., bad].sum(-1))
 
 
@@ -213,7 +217,9 @@ def main(argv=None):
     """`python -m lmlib.pretraining`: print the table of gaps; --ship and --gaps train."""
     parser = argparse.ArgumentParser("python -m lmlib.pretraining", description=__doc__.splitlines()[0])
     parser.add_argument("--ship", action="store_true", help="pre-train both models and write the two checkpoints")
-    parser.add_argument("--gaps", action="store_true", help="measure them and two more seeds of each, write the table")
+    parser.add_argument(
+        "--gaps", action="store_true", help="measure them and two more seeds of each, write the table"
+    )
     options = parser.parse_args(argv)
     torch.set_num_threads(1)  # the tensors are small: a second thread only costs time
     say = partial(print, file=sys.stderr, flush=True)

@@ -15,7 +15,12 @@ from lmlib.models import minilm
 from lmlib.models.bert import Bert, BertConfig
 from lmlib.models.minilm import MINILM, SentenceEncoder, WordPieces, load_minilm, mean_vector
 
-SENTENCES = ["The soup was marvellous, whatever they say.", "No.", "Nobody could find the key after the fair.", "好汤"]
+SENTENCES = [
+    "The soup was marvellous, whatever they say.",
+    "No.",
+    "Nobody could find the key after the fair.",
+    "好汤",
+]
 
 
 @pytest.fixture(scope="module")

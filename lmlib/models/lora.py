@@ -40,9 +40,9 @@ class LoRALinear(nn.Module):
     @torch.no_grad()
     def merged(self):
         """A plain `nn.Linear` that gives the same: W + (alpha / r) B A, the bias as it was."""
-        plain = nn.Linear(
-            self.linear.in_features, self.linear.out_features, self.linear.bias is not None
-        ).to(self.linear.weight)
+        plain = nn.Linear(self.linear.in_features, self.linear.out_features, self.linear.bias is not None).to(
+            self.linear.weight
+        )
         plain.weight.copy_(self.linear.weight + self.scale * self.B @ self.A)
         if self.linear.bias is not None:
             plain.bias.copy_(self.linear.bias)

@@ -25,7 +25,9 @@ class GapView(View):
 
     def __init__(self, fillers, text):
         if len(fillers) < 2:
-            raise ValueError("there is nothing to compare: give at least two fillers, a mapping from names to functions")
+            raise ValueError(
+                "there is nothing to compare: give at least two fillers, a mapping from names to functions"
+            )
         self.fillers, self.text = dict(fillers), text
         self.compute()
 
@@ -60,8 +62,12 @@ class GapView(View):
         fig, axes = plots.figure(1, len(found), title=title, height=3.3, sharex=True)
         most = max(p.max() for _, _, p in found)
         for ax, (name, words, p) in zip(axes, found):
-            last = name == found[-1][0]  # the one that sees most stands out by colour and is plain, the others hatched
-            look = {"color": plots.COLOUR["model"]} if last else {"color": plots.COLOUR["alternative"], "hatch": "///"}
+            last = (
+                name == found[-1][0]
+            )  # the one that sees most stands out by colour and is plain, the others hatched
+            look = (
+                {"color": plots.COLOUR["model"]} if last else {"color": plots.COLOUR["alternative"], "hatch": "///"}
+            )
             ax.barh(range(len(words)), p, height=0.7, edgecolor=plots.COLOUR["paper"], **look)
             for y, share in enumerate(p):
                 plots.beside(ax, plots.bars.share(share), share, y, size=9)

@@ -1,0 +1,156 @@
+"""Lesson 14's pre-training: texts that hold no test text, gaps filled from one side and from both, the table."""
+
+import re
+from statistics import mean
+
+import numpy as np
+import pytest
+import torch
+
+from lmlib import pretraining
+from lmlib.pretraining import GAP, SIDES, Filler, adjective_gaps, in_batches, praise_in, word_gaps
+from lmlib.tasks import sentiment
+from lmlib.training import load_checkpoint
+from lmlib.training.checkpoint import read_state
+from lmlib.village import opinions
+
+
+@pytest.fixture(scope="module")
+def fillers():
+    return {sides: Filler(*pretraining.load(sides), sides) for sides in SIDES}
+
+
+def test_no_labelled_text_is_among_the_unlabelled():
+    some = pretraining.texts()
+    assert len(set(some)) == len(some) == pretraining.TEXTS
+    for split in opinions.SPLITS:
+        assert not {text for text, _, _ in opinions.opinions(split)} & set(some)
+    assert opinions.unlabelled(10) == some[:10], "fewer are the first of more"
+    assert opinions.unlabelled(10, seed=1) != some[:10]
+
+
+def test_new_words_of_the_test_splits_are_not_among_them():
+    heard = set(pretraining.tokenizer().vocabulary)
+    assert not {"still", "though"} & heard
+    assert {"charming", "shabby"} <= heard  # in plain opinions, as in "train"
+
+
+def test_gaps_by_another_way():
+    """A regular expression finds the adjectives too, and the law at a gap is asked where it stands."""
+    words, test = pretraining.tokenizer(), sentiment.load("village", "test")[:100]
+    adjective = re.compile(r"\b(" + "|".join(sorted(pretraining.GOOD | pretraining.BAD)) + r")\b")
+    expected = []
+    for example in test:
+        found = adjective.findall(example.text.lower())
+        if len(found) > 1:
+            expected.append((found[0], found[0] in pretraining.GOOD))
+    gaps = adjective_gaps(test, words)
+    assert [(words.token(ids[place]), praise) for ids, place, praise in gaps] == expected and len(gaps) > 50
+    rows = word_gaps(test[:3], words)
+    marks = sum(words.tokens(e.text).count("[UNK]") for e in test[:3])
+    assert len(rows) == sum(len(words.encode(e.text)) - 2 for e in test[:3]) - marks
+
+
+def test_the_share_of_praise_by_hand():
+    words = pretraining.tokenizer()
+    law = torch.zeros(len(words))
+    for word, p in (("good", 0.3), ("fine", 0.3), ("bad", 0.2), ("soup", 0.2)):
+        law[words.vocabulary.id(word)] = p
+    assert praise_in(law, words).item() == pytest.approx(0.75)
+
+
+def test_only_one_of_the_two_sees_what_comes_after(fillers):
+    text = f"Anna on the fair: The music was {GAP} and the food was "
+    laws = {
+        sides: [filler.law(text + end)[1] for end in ("awful.", "splendid.")] for sides, filler in fillers.items()
+    }
+    np.testing.assert_allclose(*laws["left side"], atol=1e-6)
+    assert abs(laws["both sides"][0] - laws["both sides"][1]).sum() > 0.2
+    for pair in laws.values():
+        assert all(law.sum() == pytest.approx(1, abs=1e-5) and not law[:5].any() for law in pair)
+
+
+def test_filled_in_batches_is_filled_alone(fillers):
+    words = pretraining.tokenizer()
+    gaps = adjective_gaps(sentiment.load("village", "test")[:30], words)
+    for filler in fillers.values():
+        together = in_batches(filler, gaps, size=7)
+        alone = torch.cat([filler.laws([ids], [place]) for ids, place, _ in gaps])
+        torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("no gap", "has 0 gaps: write ___"),
+        ("___ ___", "has 2 gaps"),
+        ("so " * 70 + "___", "the model reads 62: shorten"),
+    ],
+)
+def test_what_cannot_be_filled_gets_one_sentence(fillers, text, message):
+    with pytest.raises(ValueError, match=message):
+        fillers["both sides"].law(text)
+
+
+def test_the_shipped_models_fill_as_the_lesson_says(fillers):
+    """Before the first adjective nothing tells praise from blame; behind it much does."""
+    words = pretraining.tokenizer()
+    gaps = adjective_gaps(sentiment.load("village", "validation")[:300], words)
+    truth = torch.tensor([praise for *_, praise in gaps])
+    right = {s: ((praise_in(in_batches(f, gaps), words) > 0.5) == truth).float().mean() for s, f in fillers.items()}
+    assert right["both sides"] > right["left side"] + 0.25 and abs(right["left side"] - 0.5) < 0.12
+
+
+def test_the_shipped_models_are_what_the_command_makes():
+    for name in pretraining.CHECKPOINTS.values():
+        state = read_state(pretraining.SHIPPED / name)
+        assert state["step"] == pretraining.STEPS and "lmlib.pretraining --ship" in state["command"]
+        size = (pretraining.SHIPPED / name / state["files"]["weights"]["file"]).stat().st_size
+        assert size < 1_000_000
+    for sides in SIDES:
+        tokens = pretraining.load(sides)[1]
+        assert list(tokens.vocabulary) == list(pretraining.tokenizer().vocabulary)
+
+
+def test_the_table_says_that_both_sides_are_better():
+    rows = pretraining.read()
+    right = {(row.sides, row.seed, row.gap): row.right for row in rows}
+    gaps = {row.gap for row in rows}
+    assert {(s, seed, gap) for s in SIDES for seed in pretraining.SEEDS for gap in gaps} == set(right)
+    assert len({(row.gap, row.n) for row in rows}) == len(gaps)  # the same gaps for all
+    for seed in pretraining.SEEDS:
+        assert right["both sides", seed, "any word"] > right["left side", seed, "any word"] + 0.1
+        plain = "praise or blame, plain"
+        assert right["both sides", seed, plain] > right["left side", seed, plain] + 0.2
+    left = [row.right for row in rows if row.sides == "left side" and row.gap != "any word"]
+    assert abs(mean(left) - 0.5) < 0.1
+
+
+def test_the_table_can_be_measured_again(fillers):
+    """The shipped model's row of negations: few gaps, so cheap."""
+    words = pretraining.tokenizer()
+    some = [e for e in sentiment.load("village", "test") if e.kind == "negation"][:400]
+    for sides, filler in fillers.items():
+        gaps = adjective_gaps(some, words)
+        said = praise_in(in_batches(filler, gaps), words) > 0.5
+        right = (said == torch.tensor([praise for *_, praise in gaps])).float().mean().item()
+        (row,) = [
+            r for r in pretraining.read() if (r.sides, r.seed, r.gap) == (sides, 0, "praise or blame, negation")
+        ]
+        assert row.n == len(gaps) and row.right == pytest.approx(right, abs=1.5 / len(gaps))
+
+
+def test_a_short_training_learns_and_a_seed_is_kept_in_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("LMLIB_CACHE", str(tmp_path))
+    monkeypatch.setattr(pretraining, "STEPS", 12)
+    monkeypatch.setattr(pretraining, "BATCH", 4)
+    _, history = pretraining.pretrain(steps=12)
+    assert history.valid_loss[-1] < history.valid_loss[0]
+    trained = []
+    monkeypatch.setattr(
+        pretraining, "pretrain", lambda *a, f=pretraining.pretrain, **k: trained.append(a) or f(*a, steps=2, **k)
+    )
+    one, two = (pretraining.with_seed("both sides", 1) for _ in range(2))
+    assert len(trained) == 1 and torch.equal(one.bias, two.bias)
+    (folder,) = (tmp_path / "lesson-14").iterdir()
+    assert load_checkpoint(folder)[0].n_parameters == one.n_parameters
