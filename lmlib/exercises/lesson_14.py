@@ -22,8 +22,8 @@ def _pick(rng, items):
     minutes=15,
     difficulty=2,
     hints=[
-        "Two lists grow side by side: what is read and what is to be guessed. A place that is not chosen keeps its id "
-        "and gets the target -100.",
+        "Two lists grow side by side: what is read and what is to be guessed. A place that is not chosen keeps its "
+        "id and gets the target -100.",
         "For a chosen place the target is always ids[i], whatever is read there; what is read is mask_id if how[i] < "
         "0.8, other[i] if how[i] < 0.9, else ids[i].",
     ],
@@ -85,8 +85,8 @@ def _hidden(ids, chosen, how, other, mask_id, target):
 
 
 @hide_tokens.misconception(
-    "You hid every chosen token behind [MASK]. Then the model never has a reason to make a good vector of a word that "
-    "it can see: in 20 % of the cases no [MASK] stands there."
+    "You hid every chosen token behind [MASK]. Then the model never has a reason to make a good vector of a word "
+    "that it can see: in 20 % of the cases no [MASK] stands there."
 )
 def always_the_mask(ids, chosen, how, other, mask_id):
     read = [mask_id if c else token for token, c in zip(ids, chosen)]
@@ -384,8 +384,8 @@ def goes_back(word, vocabulary):
     minutes=10,
     difficulty=2,
     hints=[
-        "Two texts in one batch, the shorter one filled up. Whose vector may what fills it change? And by how many is "
-        "the sum divided?",
+        "Two texts in one batch, the shorter one filled up. Whose vector may what fills it change? And by how many "
+        "is the sum divided?",
         "there[..., None] is 1 where there is text: (x * there[..., None]).sum(axis=1) / there.sum(axis=1)[:, None]",
     ],
 )
@@ -429,7 +429,7 @@ def row_by_row(x, there):
 
 
 @text_vectors.misconception(
-    "You divide by the length of the filled-up row: a short text gets a short vector, and in another batch another one."
+    "You divide by the length of the filled-up row: a short text gets a short vector, in another batch another."
 )
 def divided_by_all_places(x, there):
     return (x * there[..., None]).sum(axis=1) / x.shape[1]
@@ -471,7 +471,7 @@ def merge(W, A, B, alpha):
     W (outputs, inputs): the frozen matrix. A (r, inputs) and B (outputs, r): what was learned; the rank r is to be
     read from them. The merged matrix must do to every x what W and the path beside it do together.
 
-    With W [[1.0, 0.0]], A [[1.0, 2.0]], B [[3.0]] and alpha 2 it is [[7.0, 12.0]]: r is 1, so 2 * 3 * [1, 2] is added.
+    With W [[1.0, 0.0]], A [[1.0, 2.0]], B [[3.0]] and alpha 2 it is [[7.0, 12.0]]: r is 1, 2 * 3 * [1, 2] is added.
     """
     return W + alpha / len(A) * (B @ A)
 

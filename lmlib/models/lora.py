@@ -56,7 +56,7 @@ def _attentions(model):
 
 
 def add_lora(model, r=4, alpha=8.0, parts=PARTS, seed=0):
-    """Freeze all of a model and put a `LoRALinear` in the place of the `parts` of each attention; returns the model."""
+    """Freeze all of a model and put a `LoRALinear` in the place of `parts` of each attention; returns the model."""
     for p in model.parameters():
         p.requires_grad_(False)
     for i, attention in enumerate(_attentions(model)):
