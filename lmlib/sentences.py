@@ -40,7 +40,7 @@ QUESTIONS = (
 SEEDS = (0, 1, 2)
 LABELS = (20, 200, 2000, None)  # None: all that there are
 METHODS = ("counts of words", "frozen vectors")
-C = 10.0  # of the logistic regression: numbers of vectors of length 1 are small, so a weaker penalty than 1; not tuned
+C = 10.0  # of the logistic regression: vectors of length 1 hold small numbers, so a weak penalty; not tuned
 
 
 @dataclass
