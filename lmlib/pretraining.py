@@ -184,7 +184,7 @@ def in_batches(filler, gaps, size=128):
     return torch.cat([filler.laws([gap[0] for gap in part], [gap[1] for gap in part]) for part in parts])
 
 
-    good, bad = ([words.vocabulary.id(w) for w in sorted(some) if w in words.vocabulary] for some in (GOOD, BAD))
+# --- the checkpoints ------------------------------------------------------------------------------------------------
 
 
 def ship(sides, say=print):
