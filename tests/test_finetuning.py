@@ -1,4 +1,4 @@
-"""Lesson 14's fine-tuning: pre-trained beats scratch where labels are few, frozen and LoRA, the tables."""
+"""Lesson 14's fine-tuning: what was pre-trained against starting from scratch, frozen and LoRA, the tables."""
 
 from statistics import mean
 
@@ -19,7 +19,7 @@ def shipped():
 
 
 def test_some_labels_are_drawn_by_lot_and_from_train():
-    train = {example.text for example in sentiment.load("village", "train")}
+    train = {e.text for e in sentiment.load("village", "train") if e.kind in finetuning.KINDS}
     for seed in (0, 1):
         some = some_labels(200, seed)
         assert len({e.text for e in some}) == 200 and {e.text for e in some} <= train
@@ -28,16 +28,16 @@ def test_some_labels_are_drawn_by_lot_and_from_train():
 
 
 def test_the_claim_holds_in_a_short_run(shipped):
-    """200 labels, fewer steps than the table's: what was pre-trained is ahead."""
+    """20 labels: counted word vectors are ahead of random ones, and what is copied stays as it was."""
     bert, words = shipped
-    test, labels = sentiment.load("village", "validation")[:400], some_labels(200, 5)
+    labels, share = some_labels(20, 0), {}
+    for method in ("from scratch", "word vectors"):
+        share[method] = by_kind(learn(method, bert, words, labels, seed=0), finetuning.test_opinions())["all"]
+    assert share["word vectors"] > share["from scratch"] + 0.04
     before = {name: value.clone() for name, value in bert.state_dict().items()}
-    share = {}
-    for method in ("from scratch", "full"):
-        tuned = learn(method, bert, words, labels, steps=80)
-        share[method] = by_kind(tuned, test)["all"]
-    assert share["full"] > share["from scratch"] + 0.05
-    assert all(torch.equal(value, before[name]) for name, value in bert.state_dict().items()), "bert stays as it is"
+    tuned = learn("full", bert, words, labels, steps=3)
+    assert all(torch.equal(value, before[name]) for name, value in bert.state_dict().items())
+    assert not torch.equal(tuned.model.bert.token.weight, bert.token.weight)
 
 
 def test_lora_trains_a_thin_share_and_nothing_else(shipped):
@@ -66,24 +66,21 @@ def test_frozen_is_logistic_regression_on_means(shipped):
 
 def test_the_table_is_whole_and_says_what_the_lesson_says():
     rows, found = finetuning.read(), finetuning.accuracies(finetuning.read())
-    kinds = {*sentiment.KINDS, "all"}
+    kinds = {*finetuning.KINDS, "all"}
     assert set(found) == {(m, n, k) for m in METHODS for n in LABELS for k in kinds}
     assert all(len(values) == len(SEEDS) for values in found.values())
-    for n in LABELS:
-        assert mean(found["full", n, "all"]) > mean(found["from scratch", n, "all"])
-    for seed in SEEDS:  # at 200 labels not only on average
-        full, scratch = (
-            finetuning.read(method=m, labels=200, seed=seed, kind="all") for m in ("full", "from scratch")
-        )
-        assert full[0].accuracy > scratch[0].accuracy + 0.05
-    for kind in sentiment.TWINS:  # a wall that no counter passes: lesson 11
-        for n in LABELS:
-            assert set(found["counts of words", n, kind]) == {0.5}
     assert len(rows) == len(METHODS) * len(LABELS) * len(kinds) * len(SEEDS)
+    # with every seed: vectors where labels are few, reading where there are many, and in negations most of all
+    assert min(found["word vectors", 20, "all"]) > max(found["from scratch", 20, "all"])
+    assert min(found["full", 2000, "all"]) > max(found["from scratch", 2000, "all"])
+    assert min(found["full", 2000, "negation"]) > max(found["from scratch", 2000, "negation"])
+    assert mean(found["full", 200, "all"]) > mean(found["from scratch", 200, "all"])
+    for method in ("counts of words", "frozen"):  # neither can learn what two neighbours say together
+        assert max(found[method, 2000, "negation"]) < 0.5
 
 
 def test_the_rows_that_need_no_network_are_measured_again():
-    test = sentiment.load("village", "test")
+    test = finetuning.test_opinions()
     for n in (20, 200):
         found = by_kind(learn("counts of words", None, None, some_labels(n, 1)), test)
         for row in finetuning.read(method="counts of words", labels=n, seed=1):
@@ -92,7 +89,7 @@ def test_the_rows_that_need_no_network_are_measured_again():
 
 def test_the_printed_table_by_hand():
     rows = [Row("full", 20, seed, "all", share) for seed, share in enumerate((0.5, 0.7, 0.6))]
-    assert "full                 0.600 ± 0.100" in finetuning.text(rows)
+    assert finetuning.text(rows).splitlines()[-1].split() == ["full", "0.600", "±", "0.100"]
 
 
 # --- real reviews ---
