@@ -8,12 +8,14 @@ def build(config):
 
     Raises ValueError for an unknown model or unknown sizes.
     """
+    from .bert import BertConfig, MaskedLM
     from .gpt import GPT, GPTConfig
     from .mlp import FeedForward, FeedForwardConfig
     from .recurrent import RecurrentConfig, RecurrentLM
 
     known = {
         "gpt": (GPT, GPTConfig),
+        "maskedlm": (MaskedLM, BertConfig),
         "feedforward": (FeedForward, FeedForwardConfig),
         "recurrentlm": (RecurrentLM, RecurrentConfig),
     }

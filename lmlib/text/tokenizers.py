@@ -7,6 +7,7 @@ from collections import Counter
 
 import regex
 
+from lmlib.text.bert import BertTokenizer
 from lmlib.text.bpe import BPETokenizer
 from lmlib.text.vocabulary import END, UNKNOWN, Vocabulary, as_texts, check_ids, read_json, write_json
 
@@ -145,7 +146,7 @@ class WordTokenizer(_VocabularyTokenizer):
         return [piece for word in words for piece in ([word] if word in self.vocabulary else word)]
 
 
-TOKENIZERS = {cls.kind: cls for cls in (CharTokenizer, WordTokenizer, BPETokenizer)}
+TOKENIZERS = {cls.kind: cls for cls in (CharTokenizer, WordTokenizer, BPETokenizer, BertTokenizer)}
 
 
 def load_tokenizer(path):

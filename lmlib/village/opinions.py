@@ -195,3 +195,32 @@ def _twins(lot, kind, aspects, split):
         label = int((adjective in good) != (adverb == "never"))
         twins.append((form.format(clause(one, *clauses[0]), clause(other, *clauses[1])), label))
     return twins
+
+
+def _letter(lot):
+    """Two texts of opposite verdicts by people who have more to say: two plain opinions of one verdict in a row."""
+    where = lot.one(tuple(ASPECTS))
+    opener = _opener(lot, where, w.PEOPLE[:30])
+    texts = []
+    for label in (0, 1):
+        bodies = [_plain(lot, ASPECTS[where], label) for _ in range(2)]
+        texts.append(f"{opener}: " + " ".join(body[0].upper() + body[1:] for body in bodies))
+    return texts
+
+
+def unlabelled(n, seed=1114):
+    """n opinions as villagers write them who are not asked for a verdict: texts alone, none of them in a split.
+
+    Half are made as those of "train" are, so people, adjectives and connectives are the same; half are longer, two
+    plain opinions in a row.
+    """
+    told = {text for split in SPLITS for text, _, _ in opinions(split)}
+    lot, texts, number = _Lot(seed), [], 0
+    while len(texts) < n:
+        longer, kind = number % 2, PATTERN[number // 2 % len(PATTERN)]
+        for text in _letter(lot) if longer else [opinion[0] for opinion in _pair(lot, kind, "train")]:
+            if text not in told:
+                told.add(text)
+                texts.append(text)
+        number += 1
+    return texts[:n]

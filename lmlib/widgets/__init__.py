@@ -10,6 +10,7 @@ from .chips import TokenChips
 from .costs import CostView
 from .decoding import DecodingExplorer
 from .embedding_map import EmbeddingMap
+from .gaps import GapView
 from .gates import GateBoard
 from .guess import GuessGame
 from .patching import PatchView
@@ -31,6 +32,7 @@ __all__ = [
     "DecodingExplorer",
     "EmbeddingMap",
     "GPTXray",
+    "GapView",
     "GateBoard",
     "GuessGame",
     "MemoryReach",

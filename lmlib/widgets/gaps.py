@@ -1,0 +1,148 @@
+"""The gap view: what stands in the gap of a text, guessed from the left side alone and from both sides."""
+
+import html
+
+import ipywidgets as W
+import numpy as np
+
+from .. import plots
+from .base import SHOW, Guard, Panel, View, picture
+
+TOP = 7  # words in each picture
+SAME, OTHER = "the same word", "different words"
+
+
+class GapView(View):
+    """Several models guess the word in a gap ___ of one text, each with its likeliest words.
+
+    fillers: mapping from a name to a function of a text with one gap, which returns (words, probabilities): the
+    `law` of `lmlib.pretraining.Filler`. What it cannot fill it refuses with a ValueError, which is shown.
+
+    Raises ValueError for fewer than two fillers and for a text that cannot be filled.
+
+    >>> GapView({"left side": left.law, "both sides": both.law}, "The soup was ___.")     # as the last line of a cell
+    """
+
+    def __init__(self, fillers, text):
+        if len(fillers) < 2:
+            raise ValueError(
+                "there is nothing to compare: give at least two fillers, a mapping from names to functions"
+            )
+        self.fillers, self.text = dict(fillers), text
+        self.compute()
+
+    # ------------------------------------------------------------------ numbers
+
+    def compute(self, text=None):
+        """For each filler (name, its TOP likeliest words, their probabilities).
+
+        Raises ValueError, in a sentence for the reader, for a text that cannot be filled.
+        """
+        found = []
+        for name, fill in self.fillers.items():
+            words, p = fill(self.text if text is None else text)
+            order = np.argsort(-np.asarray(p), kind="stable")[:TOP]
+            found.append((name, [words[i] for i in order], np.asarray(p)[order]))
+        return found
+
+    # ------------------------------------------------------- picture and sentence
+
+    def alt(self):
+        return _sentence(self.compute())
+
+    def title(self):
+        return _title(self.compute())
+
+    def figure(self):
+        found = self.compute()
+        return self._picture(found, _title(found))
+
+    def _picture(self, found, title=None):
+        """A chart of lying bars for each filler, side by side, all on one scale."""
+        fig, axes = plots.figure(1, len(found), title=title, height=3.3, sharex=True)
+        most = max(p.max() for _, _, p in found)
+        for ax, (name, words, p) in zip(axes, found):
+            last = (
+                name == found[-1][0]
+            )  # the one that sees most stands out by colour and is plain, the others hatched
+            look = (
+                {"color": plots.COLOUR["model"]} if last else {"color": plots.COLOUR["alternative"], "hatch": "///"}
+            )
+            ax.barh(range(len(words)), p, height=0.7, edgecolor=plots.COLOUR["paper"], **look)
+            for y, share in enumerate(p):
+                plots.beside(ax, plots.bars.share(share), share, y, size=9)
+            ax.set_yticks(range(len(words)), words)
+            ax.set(ylim=(TOP - 0.4, -0.6), xlim=(0, 1.25 * most), xticks=[])
+            plots.bare(ax)
+            ax.set_title(name, loc="left", size=10.5, weight="bold", color=plots.COLOUR["ink"])
+        return fig
+
+    # ------------------------------------------------------------------- widget
+
+    def build(self):
+        return GapPanel(self)
+
+
+def _sentence(found):
+    """One sentence: the three likeliest words of each filler."""
+    parts = [
+        f"{name} says " + ", ".join(f"{word} {share:.2f}" for word, share in zip(words[:3], p))
+        for name, words, p in found
+    ]
+    return "; ".join(parts) + "."
+
+
+def _same(found):
+    return len({words[0] for _, words, _ in found}) == 1
+
+
+def _title(found):
+    if _same(found):
+        return f"All would write “{found[0][1][0]}” first"
+    return "; ".join(f"{name}: “{words[0]}”" for name, words, _ in found)
+
+
+class GapPanel(Panel):
+    """The live view: a text with a gap, a guess, then the bars. A new text is a new question."""
+
+    lines = 3
+
+    def __init__(self, view):
+        self.view, self._asking = view, False
+        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "4em"}
+        self.text = W.Text(value=view.text, description="Text", continuous_update=False, layout=wide, style=named)
+        who = html.escape(" and ".join(view.fillers))
+        self.question = W.HTML(f"<b>Predict first.</b> Which word comes first at the gap, for {who}?")
+        self.answer = W.ToggleButtons(options=[SAME, OTHER, SHOW], value=None, style={"button_width": "auto"})
+        self.answer.add_class("lm-answer")
+        self.sentence = W.HTML()
+        self.sentence.add_class("lm-live")
+        self.image, self.guard = picture(), Guard()
+        self._ask()
+        self.text.observe(self._safely(self._new_text), "value")
+        self.answer.observe(self._safely(self._answered), "value")
+        super().__init__([self.text, self.question, self.answer, self.sentence, self.image, self.guard])
+
+    def _ask(self):
+        self._asking, self.answer.value, self._asking = True, None, False
+        fig, ax = plots.figure(height=3.3)  # as tall as what will come, so that nothing jumps
+        ax.axis("off")
+        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
+        self.image.value = plots.png_of(fig)
+        self._say("Answer the question, then the picture appears.")
+
+    def _new_text(self, change):
+        self.view.compute(change["new"])  # a text that cannot be filled is refused here, nothing changed
+        self.view.text = change["new"]
+        self._ask()
+
+    def _answered(self, change):
+        if change["new"] is None or self._asking:
+            return
+        found = self.view.compute()
+        self.image.value = plots.png_of(self.view._picture(found))
+        right = SAME if _same(found) else OTHER
+        verdict = ""
+        if change["new"] != SHOW:
+            verdict = f"{'✓ Yes' if change['new'] == right else '✗ No'}, {right}. "
+        self._say(verdict + _sentence(found))
