@@ -24,7 +24,7 @@ from .tasks.sentiment import words
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "praise.csv"
 SEEDS = (0, 1, 2)
-NAMES = {"mean": "mean of vectors", "lstm": "LSTM", "attention": "attention"}
+NAMES = {"mean": "mean of vectors", "lstm": "LSTM", "attention": "attention", "added": "attention, sinusoids"}
 
 
 def without_stop_words(text):
@@ -47,7 +47,10 @@ _REAL = {
     "attention": {"steps": 500, "lr": 0.01, "dropout": 0.3, "spread": 0.3},
 }
 SETTINGS = {
-    "village": {kind: {"steps": 600, "lr": 0.01} for kind in NAMES},
+    "village": {
+        **{kind: {"steps": 600, "lr": 0.01} for kind in ("mean", "lstm", "attention")},
+        "added": {"kind": "attention", "positions": "sinusoidal", "steps": 600, "lr": 0.01},
+    },
     "sst2": _REAL,
     "waimai": _REAL,
 }
@@ -57,7 +60,9 @@ def network(kind, data="village", removed="nothing", seed=0, progress=False, **s
     """A `Neural` of this kind, trained as the table says; settings: what is to be different, `steps` first of all."""
     train, valid = (sentiment.load(data, split) for split in ("train", "validation"))
     settings = SETTINGS[data][kind] | settings
-    return Neural.train(kind, train, valid, words=REMOVED[removed], seed=seed, progress=progress, **settings)
+    return Neural.train(
+        settings.pop("kind", kind), train, valid, words=REMOVED[removed], seed=seed, progress=progress, **settings
+    )
 
 
 def counts(n, data="village", removed="nothing", kind=Counted):
@@ -114,15 +119,17 @@ def _models(data):
             yield name, removed, 0, partial(counts, n, data, removed)
         if whole and not village:
             yield "naive Bayes", removed, 0, partial(counts, 1, data, removed, _NaiveBayes)
-        for kind in ("mean", "lstm", "attention") if village and whole else ("lstm",) if village or whole else ():
+        for kind in NAMES if village and whole else ("lstm",) if village or whole else ():
             for seed in SEEDS if village and whole else SEEDS[:2] if village else SEEDS[:1]:
                 yield NAMES[kind], removed, seed, partial(network, kind, data, removed, seed)
 
 
-def measure(data="village", say=print):
-    """Train every classifier on one set and test it: a list of rows."""
+def measure(data="village", say=print, only=None):
+    """Train every classifier on one set, or those called `only`, and test it: a list of rows."""
     rows = []
     for name, removed, seed, make in _models(data):
+        if only not in (None, name):
+            continue
         rows += test(make(), data, name, removed, seed)
         say(f"{data}, {name}, removed: {removed}, seed {seed}: {rows[-1].accuracy:.4f}")
     return rows
@@ -244,18 +251,26 @@ def alt(rows, kinds=sentiment.KINDS):
     return f"Share right on {', '.join(kinds)}: {'; '.join(parts)}."
 
 
+def _place(row):
+    """Where a row stands in the file: as it is measured."""
+    order = [(name, removed, seed) for name, removed, seed, _ in _models(row.data)]
+    return list(SETTINGS).index(row.data), order.index((row.model, row.removed, row.seed))
+
+
 def main(argv=None):
     """`python -m lmlib.praise`: print the table; with --make, measure one set's rows and write it."""
     parser = argparse.ArgumentParser("python -m lmlib.praise", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--make", nargs="?", const="village", choices=tuple(SETTINGS), help="a set of reviews to measure"
     )
+    parser.add_argument("--only", metavar="NAME", help="of these the rows of one classifier, such as attention")
     options = parser.parse_args(argv)
     if options.make:
         torch.set_num_threads(1)  # the tensors are small: a second thread only costs time
-        others = [row for row in read() if row.data != options.make] if TABLE.exists() else []
-        rows = others + measure(options.make, partial(print, file=sys.stderr, flush=True))
-        write(sorted(rows, key=lambda row: list(SETTINGS).index(row.data)))
+        old = read() if TABLE.exists() else []
+        others = [row for row in old if row.data != options.make or options.only not in (None, row.model)]
+        rows = others + measure(options.make, partial(print, file=sys.stderr, flush=True), options.only)
+        write(sorted(rows, key=_place))
     for data in SETTINGS:
         for removed in REMOVED:
             if rows := read(data=data, removed=removed):
