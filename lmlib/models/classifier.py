@@ -21,8 +21,8 @@ class ClassifierConfig:
     """Sizes of a classifier. kind: one of KINDS; pad_id: the id that fills the rows of a batch.
 
     context: longer texts are cut. n_layers, n_heads and positions ("rotary" or "sinusoidal", see `TransformerConfig`)
-    are of the attention alone. spread: standard deviation of the word vectors before training; where labels are few and
-    words many, small ones leave less noise.
+    are of the attention alone. spread: standard deviation of the word vectors before training; where labels are few
+    and words many, small ones leave less noise.
     """
 
     kind: str
