@@ -24,7 +24,7 @@ from .tasks.sentiment import words
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "praise.csv"
 SEEDS = (0, 1, 2)
-NAMES = {"mean": "mean of vectors", "lstm": "LSTM", "attention": "attention", "added": "attention, sinusoids"}
+NAMES = {"mean": "mean of vectors", "lstm": "LSTM", "attention": "attention", "rotary": "attention, rotary"}
 
 
 def without_stop_words(text):
@@ -49,7 +49,7 @@ _REAL = {
 SETTINGS = {
     "village": {
         **{kind: {"steps": 600, "lr": 0.01} for kind in ("mean", "lstm", "attention")},
-        "added": {"kind": "attention", "positions": "sinusoidal", "steps": 600, "lr": 0.01},
+        "rotary": {"kind": "attention", "positions": "rotary", "steps": 600, "lr": 0.01},
     },
     "sst2": _REAL,
     "waimai": _REAL,
@@ -263,7 +263,7 @@ def main(argv=None):
     parser.add_argument(
         "--make", nargs="?", const="village", choices=tuple(SETTINGS), help="a set of reviews to measure"
     )
-    parser.add_argument("--only", metavar="NAME", help="of these the rows of one classifier, such as attention")
+    parser.add_argument("--only", metavar="NAME", help="of these the rows of one classifier, such as LSTM")
     options = parser.parse_args(argv)
     if options.make:
         torch.set_num_threads(1)  # the tensors are small: a second thread only costs time

@@ -20,7 +20,7 @@ KINDS = ("mean", "lstm", "attention")
 class ClassifierConfig:
     """Sizes of a classifier. kind: one of KINDS; pad_id: the id that fills the rows of a batch.
 
-    context: longer texts are cut. n_layers, n_heads and positions ("rotary" or "sinusoidal", see `TransformerConfig`)
+    context: longer texts are cut. n_layers, n_heads and positions ("sinusoidal" or "rotary", see `TransformerConfig`)
     are of the attention alone. spread: standard deviation of the word vectors before training; where labels are few
     and words many, small ones leave less noise.
     """
@@ -31,7 +31,7 @@ class ClassifierConfig:
     d_model: int = 64
     n_layers: int = 2
     n_heads: int = 4
-    positions: str = "rotary"
+    positions: str = "sinusoidal"
     context: int = 128
     dropout: float = 0.0
     spread: float = 1.0
