@@ -24,7 +24,7 @@ from .tasks.sentiment import words
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "praise.csv"
 SEEDS = (0, 1, 2)
-NAMES = {"mean": "mean of vectors", "lstm": "LSTM", "attention": "attention", "rotary": "attention, rotary"}
+NAMES = {"mean": "mean of vectors", "lstm": "LSTM", "attention": "attention"}
 
 
 def without_stop_words(text):
@@ -47,10 +47,7 @@ _REAL = {
     "attention": {"steps": 500, "lr": 0.01, "dropout": 0.3, "spread": 0.3},
 }
 SETTINGS = {
-    "village": {
-        **{kind: {"steps": 600, "lr": 0.01} for kind in ("mean", "lstm", "attention")},
-        "rotary": {"kind": "attention", "positions": "rotary", "steps": 600, "lr": 0.01},
-    },
+    "village": {kind: {"steps": 600, "lr": 0.01} for kind in NAMES},
     "sst2": _REAL,
     "waimai": _REAL,
 }
@@ -60,9 +57,7 @@ def network(kind, data="village", removed="nothing", seed=0, progress=False, **s
     """A `Neural` of this kind, trained as the table says; settings: what is to be different, `steps` first of all."""
     train, valid = (sentiment.load(data, split) for split in ("train", "validation"))
     settings = SETTINGS[data][kind] | settings
-    return Neural.train(
-        settings.pop("kind", kind), train, valid, words=REMOVED[removed], seed=seed, progress=progress, **settings
-    )
+    return Neural.train(kind, train, valid, words=REMOVED[removed], seed=seed, progress=progress, **settings)
 
 
 def counts(n, data="village", removed="nothing", kind=Counted):

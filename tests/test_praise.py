@@ -64,11 +64,10 @@ def test_counters_up_to_four_are_right_in_exactly_one_half_of_the_twins():
 
 
 def test_readers_can_pass_the_wall():
-    """The LSTM and attention with rotary positions with every seed, with added positions with most."""
-    found, rotary = village(), praise.NAMES["rotary"]
+    """The LSTM with every seed, attention with most."""
+    found = village()
     for kind in sentiment.TWINS:
         assert min(found["LSTM", kind]) > 0.95 and max(found["attention", kind]) > 0.95
-        assert min(found[rotary, kind]) > 0.9
         assert mean(found["attention", kind]) > 0.8
         assert min(found["attention", kind]) < 0.6, "the lesson says that it does not pass with every seed"
 
