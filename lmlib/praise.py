@@ -114,15 +114,17 @@ def _models(data):
             yield name, removed, 0, partial(counts, n, data, removed)
         if whole and not village:
             yield "naive Bayes", removed, 0, partial(counts, 1, data, removed, _NaiveBayes)
-        for kind in ("mean", "lstm", "attention") if village and whole else ("lstm",) if village or whole else ():
+        for kind in NAMES if village and whole else ("lstm",) if village or whole else ():
             for seed in SEEDS if village and whole else SEEDS[:2] if village else SEEDS[:1]:
                 yield NAMES[kind], removed, seed, partial(network, kind, data, removed, seed)
 
 
-def measure(data="village", say=print):
-    """Train every classifier on one set and test it: a list of rows."""
+def measure(data="village", say=print, only=None):
+    """Train every classifier on one set, or those called `only`, and test it: a list of rows."""
     rows = []
     for name, removed, seed, make in _models(data):
+        if only not in (None, name):
+            continue
         rows += test(make(), data, name, removed, seed)
         say(f"{data}, {name}, removed: {removed}, seed {seed}: {rows[-1].accuracy:.4f}")
     return rows
@@ -244,18 +246,26 @@ def alt(rows, kinds=sentiment.KINDS):
     return f"Share right on {', '.join(kinds)}: {'; '.join(parts)}."
 
 
+def _place(row):
+    """Where a row stands in the file: as it is measured."""
+    order = [(name, removed, seed) for name, removed, seed, _ in _models(row.data)]
+    return list(SETTINGS).index(row.data), order.index((row.model, row.removed, row.seed))
+
+
 def main(argv=None):
     """`python -m lmlib.praise`: print the table; with --make, measure one set's rows and write it."""
     parser = argparse.ArgumentParser("python -m lmlib.praise", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--make", nargs="?", const="village", choices=tuple(SETTINGS), help="a set of reviews to measure"
     )
+    parser.add_argument("--only", metavar="NAME", help="of these the rows of one classifier, such as LSTM")
     options = parser.parse_args(argv)
     if options.make:
         torch.set_num_threads(1)  # the tensors are small: a second thread only costs time
-        others = [row for row in read() if row.data != options.make] if TABLE.exists() else []
-        rows = others + measure(options.make, partial(print, file=sys.stderr, flush=True))
-        write(sorted(rows, key=lambda row: list(SETTINGS).index(row.data)))
+        old = read() if TABLE.exists() else []
+        others = [row for row in old if row.data != options.make or options.only not in (None, row.model)]
+        rows = others + measure(options.make, partial(print, file=sys.stderr, flush=True), options.only)
+        write(sorted(rows, key=_place))
     for data in SETTINGS:
         for removed in REMOVED:
             if rows := read(data=data, removed=removed):

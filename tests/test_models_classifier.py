@@ -22,6 +22,11 @@ def rows(*texts):
     return torch.tensor([list(ids) + [PAD] * (longest - len(ids)) for ids in texts])
 
 
+def test_positions_that_nobody_knows():
+    with pytest.raises(ValueError, match="choose rotary or sinusoidal"):
+        classifier("attention", positions="none")
+
+
 # --- the network --------------------------------------------------------------------------------------------------
 
 
@@ -34,8 +39,9 @@ def test_what_fills_a_row_changes_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_the_mean_is_blind_to_order(kind):
-    model = classifier(kind)
+@pytest.mark.parametrize("positions", ["rotary", "sinusoidal"])
+def test_only_the_mean_is_blind_to_order(kind, positions):
+    model = classifier(kind, positions=positions)
     one, other = model(rows([2, 3, 4, 5], [5, 3, 2, 4]))
     assert torch.allclose(one, other, atol=1e-6) == (kind == "mean")
 

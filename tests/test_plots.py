@@ -305,6 +305,7 @@ def test_smooth_is_the_weighted_mean_of_all_before():
     [
         (FALLING, "Validation loss fell to 1.20 at step 30, then rose: the model overfits"),
         (history([2, 1], [1.5, 1.1]), "Validation loss fell to 1.10"),
+        (history([2, 1], [0.69, 0.003, 0.012]), "Validation loss fell to 0.00"),
         (history([2.0, 2.0]), "Training loss fell to 2.00"),
         (history([2.0, math.nan, 1.0]), "Training broke: the loss is no number from step 2"),
         (history([]), "Nothing trained yet"),

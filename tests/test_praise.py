@@ -72,6 +72,19 @@ def test_readers_can_pass_the_wall():
         assert min(found["attention", kind]) < 0.6, "the lesson says that it does not pass with every seed"
 
 
+def test_one_classifier_is_measured_again_and_the_others_stay(tmp_path, monkeypatch):
+    path, models, before = tmp_path / "table.csv", praise._models, praise.read()
+    praise.write(before, path)
+    monkeypatch.setattr(praise, "TABLE", path)
+    for function in (praise.read, praise.write):
+        monkeypatch.setattr(function, "__defaults__", (path,))
+    monkeypatch.setattr(praise, "_models", lambda data: [(*key, lambda: Says("good")) for *key, _ in models(data)])
+    praise.main(["--make", "village", "--only", "counts of words"])
+    after = praise.read()
+    assert [(r.data, r.model, r.kind) for r in after] == [(r.data, r.model, r.kind) for r in before]
+    assert {(a.data, a.model) for a, b in zip(after, before) if a != b} == {("village", "counts of words")}
+
+
 def test_counts_are_measured_again():
     """These need no seed: the numbers in the table are these numbers."""
     found = praise.by_kind(praise.counts(2), sentiment.load("village", "test"))

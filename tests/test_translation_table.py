@@ -2,6 +2,7 @@
 
 import csv
 import math
+from itertools import product
 
 import pytest
 
@@ -9,11 +10,12 @@ from lmlib.tasks.translation import Link, Pair
 from lmlib.text import WordTokenizer
 from lmlib.translation import table
 from lmlib.translation.__main__ import main
+from lmlib.translation.errors import AGREEMENT, errors
 from lmlib.translation.table import (
     ERRORS,
     KINDS,
     SEEDS,
-    VILLAGE,
+    TARGETS,
     ErrorRow,
     Row,
     build,
@@ -53,7 +55,7 @@ def test_without_a_table_the_command_says_what_to_do(tmp_path, monkeypatch, caps
 @MEASURED
 def test_what_ships_was_measured_with_every_seed():
     rows = [row for row in read() if row.data == "village"]
-    assert sorted((r.target, r.model, r.seed) for r in rows) == sorted((*pair, s) for pair in VILLAGE for s in SEEDS)
+    assert sorted((r.target, r.model, r.seed) for r in rows) == sorted(product(TARGETS, KINDS, SEEDS))
     for row in rows:
         assert 0 <= row.exact <= 1 and 0 <= row.rare <= 1 and 0 <= row.bleu <= 100 and row.tested > 100
     with open(table.TABLE, encoding="utf-8") as file:
@@ -94,8 +96,72 @@ def test_one_small_measurement(monkeypatch):
     monkeypatch.setattr(table, "build", lambda kind, size, seed: build(kind, size, seed, d_model=16))
     table._village.cache_clear()
     try:
-        row, shares = table.measure("attention", "fr", 0, steps=2, every=10)
+        row, shares, said = table.measure("attention", "fr", 0, steps=2, every=10)
     finally:
         table._village.cache_clear()
     assert row.steps == 2 and row.tested == len(unseen(parts["test"], parts["train"])[::10]) and row.exact == 0
     assert shares and all(0 < share.share <= 1 for share in shares)
+    assert said == []  # after two steps nothing is right but for a gender
+
+
+def row_of(target, model, seed, **changes):
+    return a_row(target=target, model=model, seed=seed, **changes)
+
+
+def test_making_one_language_leaves_the_other_rows_alone(tmp_path, monkeypatch):
+    for name in ("TABLE", "ERRORS", "AGREEMENTS"):
+        monkeypatch.setattr(table, name, tmp_path / f"{name}.csv")
+    monkeypatch.setattr(table.read, "__defaults__", (table.TABLE, Row))
+    monkeypatch.setattr(table.write, "__defaults__", (table.TABLE,))
+    real = a_row(data="multi30k", target="de", bleu=33.0)
+    table.write([row_of("zh", "attention", 0, bleu=12.0), row_of("fr", "attention", 0, bleu=13.0), real])
+    table.write([ErrorRow("zh", "attention", 0, "word order", 0.5)], table.ERRORS)
+
+    def measured(kind, target, seed):
+        sentence = table.Sentence(target, kind, seed, "a lamp", "un lampe", "une lampe")
+        return row_of(target, kind, seed), [ErrorRow(target, kind, seed, "agreement", 0.5)], [sentence] * 9
+
+    monkeypatch.setattr(table, "measure", measured)
+    table.make(["fr"], say=lambda text: None)
+    rows = read()
+    assert [(row.data, row.target, row.bleu) for row in rows if row.target != "fr"] == [
+        ("village", "zh", 12.0),
+        ("multi30k", "de", 33.0),
+    ]
+    assert rows[0].target == "zh" and rows[-1] == real or math.isnan(rows[-1].rare)
+    assert [(r.model, r.seed, r.bleu) for r in rows if r.target == "fr"] == [
+        (*key, 40.0) for key in product(KINDS, SEEDS)
+    ]
+    assert {(s.target, s.kind) for s in read(table.ERRORS, ErrorRow)} == {("zh", "word order"), ("fr", "agreement")}
+    assert len(read(table.AGREEMENTS, table.Sentence)) == len(KINDS) * table.MOST
+
+
+def mean_of(target, model, column):
+    values = [
+        getattr(row, column) for row in read() if (row.data, row.target, row.model) == ("village", target, model)
+    ]
+    return sum(values) / len(values)
+
+
+@MEASURED
+@pytest.mark.parametrize("target", TARGETS)
+def test_attention_beats_one_vector_with_every_seed(target):
+    rows = [row for row in read() if (row.data, row.target) == ("village", target)]
+    worst = min(row.exact for row in rows if row.model == "attention")
+    assert worst > max(row.exact for row in rows if row.model == "one vector") + 0.2
+    assert mean_of(target, "one vector", "loss") > 1.5 * mean_of(target, "attention", "loss")
+
+
+def test_agreement_sentences_differ_in_gender_alone():
+    sentences = read(table.AGREEMENTS, table.Sentence)
+    assert {sentence.target for sentence in sentences} == {"fr"}
+    for sentence in sentences:
+        assert sentence.output != sentence.right
+        assert errors(Pair(sentence.source, sentence.right), sentence.output, "fr") == [AGREEMENT]
+
+
+@MEASURED
+def test_real_sentences_were_measured():
+    [row] = [row for row in read() if row.data == "multi30k"]
+    assert row.target == "de" and row.tested == 1000 and row.steps == 2000 and math.isnan(row.rare)
+    assert 20 < row.bleu < 45

@@ -20,8 +20,9 @@ KINDS = ("mean", "lstm", "attention")
 class ClassifierConfig:
     """Sizes of a classifier. kind: one of KINDS; pad_id: the id that fills the rows of a batch.
 
-    context: longer texts are cut. n_layers, n_heads: of the attention alone. spread: standard deviation of the
-    word vectors before training; where labels are few and words many, small ones leave less noise.
+    context: longer texts are cut. n_layers, n_heads and positions ("sinusoidal" or "rotary", see `TransformerConfig`)
+    are of the attention alone. spread: standard deviation of the word vectors before training; where labels are few
+    and words many, small ones leave less noise.
     """
 
     kind: str
@@ -30,15 +31,18 @@ class ClassifierConfig:
     d_model: int = 64
     n_layers: int = 2
     n_heads: int = 4
+    positions: str = "sinusoidal"
     context: int = 128
     dropout: float = 0.0
     spread: float = 1.0
     seed: int = 0
 
     def check(self):
-        """Raises ValueError for an unknown kind."""
+        """Raises ValueError for an unknown kind, and for positions that it cannot have."""
         if self.kind not in KINDS:
             raise ValueError(f"no classifier is called {self.kind!r}: choose one of {', '.join(KINDS)}")
+        if self.positions not in ("rotary", "sinusoidal"):
+            raise ValueError(f"positions are {self.positions!r}: choose rotary or sinusoidal")
 
 
 class TextClassifier(nn.Module):
@@ -65,13 +69,20 @@ class TextClassifier(nn.Module):
                 self.lstm = nn.LSTM(c.d_model, c.d_model, batch_first=True)
             elif c.kind == "attention":
                 sizes = TransformerConfig(
-                    c.vocab_size, c.context, n_heads=c.n_heads, d_model=c.d_model, norm="pre", dropout=c.dropout
+                    c.vocab_size,
+                    c.context,
+                    n_heads=c.n_heads,
+                    d_model=c.d_model,
+                    positions=c.positions,
+                    norm="pre",
+                    dropout=c.dropout,
                 )
                 sizes.check()
                 self.layers = nn.ModuleList(EncoderLayer(sizes) for _ in range(c.n_layers))
                 self.norm = LayerNorm(c.d_model)
                 self.query = nn.Parameter(torch.zeros(c.d_model))
-                self.register_buffer("position", sinusoids(c.context, c.d_model), persistent=False)
+                if c.positions == "sinusoidal":
+                    self.register_buffer("position", sinusoids(c.context, c.d_model), persistent=False)
             self.head = nn.Linear(c.d_model, 1)
 
     def forward(self, ids):
@@ -90,7 +101,8 @@ class TextClassifier(nn.Module):
             share = F.one_hot(last, ids.size(1)).float() * there.any(1, keepdim=True)
             pooled = (share[:, None] @ x)[:, 0]
         elif self.config.kind == "attention":
-            x = x + self.position[: ids.size(1)]
+            if self.config.positions == "sinusoidal":
+                x = x + self.position[: ids.size(1)]
             for layer in self.layers:
                 x = layer(x, padding=there)
             x = self.norm(x)

@@ -97,7 +97,8 @@ def training_title(history):
     if np.isfinite(valid).any():
         best = int(np.nanargmin(valid))
         text = f"Validation loss fell to {valid[best]:.2f}"
-        if best < len(valid) - 1 and valid[-1] > valid[best] * 1.01:
+        rise, fall = valid[-1] - valid[best], valid[0] - valid[best]
+        if rise > 0.01 * valid[best] and rise > 0.02 * fall:  # less is the noise of the last steps
             return f"{text} at step {history.valid_steps[best]}, then rose: the model overfits"
         return text
     if len(train):

@@ -1,8 +1,8 @@
-"""The table of lesson 10: three models into Chinese, three seeds each, and a longer training on real pairs.
+"""The tables of lesson 10: three models into two languages, three seeds each, and a longer training on real pairs.
 
-Rows of data/translation.csv and data/translation_errors.csv are measured, never typed:
+Rows of data/translation.csv, translation_errors.csv and translation_agreement.csv are measured, never typed:
 
-    python -m lmlib.translation --make                                   the village's rows
+    python -m lmlib.translation --make zh fr                                 the village's rows
     python -m lmlib.translation --real multi30k --target de --steps 2000     a row of a real data set
 """
 
@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from lmlib.models.seq2seq import Seq2Seq, Seq2SeqConfig
@@ -21,16 +22,17 @@ from lmlib.training.loop import validation_loss
 
 from ..measured import read_rows, write_rows
 from .batches import PairBatches, translation_loss
-from .errors import errors
+from .errors import AGREEMENT, errors
 from .scores import scores
 from .translator import Translator
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 TABLE, ERRORS = DATA / "translation.csv", DATA / "translation_errors.csv"
+AGREEMENTS, MOST = DATA / "translation_agreement.csv", 6  # so many sentences of each model's first seed
 KINDS = ("one vector", "attention", "Transformer")
 SEEDS = (0, 1, 2)
-VILLAGE = [("zh", kind) for kind in KINDS]
-STEPS, BATCH, MIN_COUNT = 350, 32, 10  # of the village's rows and of the lesson
+TARGETS = ("zh", "fr")  # into which languages the village is translated
+STEPS, BATCH, MIN_COUNT = 350, 32, 10  # of the village's rows
 CONTEXT = 256  # tokens that a Transformer can read or write
 
 
@@ -63,6 +65,18 @@ class ErrorRow:
     seed: int
     kind: str
     share: float
+
+
+@dataclass
+class Sentence:
+    """A sentence that a model translated with nothing wrong but an agreement: what it wrote, and what is right."""
+
+    target: str
+    model: str
+    seed: int
+    source: str
+    output: str
+    right: str
 
 
 def tokenizer_of(pairs, min_count=MIN_COUNT):
@@ -108,7 +122,7 @@ def _village(target):
 
 
 def measure(kind, target, seed, steps=STEPS, every=5):
-    """Train one model on the village and test it on every fifth unseen sentence: its Row and its ErrorRows."""
+    """Train one model on the village and test it on every fifth unseen sentence: its Row, ErrorRows and Sentences."""
     tokenizer, batches, new, rare = _village(target)
     model = build(kind, len(tokenizer), seed)
     history = fit(model, batches, steps=steps, loss=translation_loss, seed=seed, progress=False)
@@ -118,9 +132,15 @@ def measure(kind, target, seed, steps=STEPS, every=5):
     named = translator.translate([pair.source for pair, _ in rare])
     row = _row("village", target, kind, seed, model, history, tokenizer, pairs, outputs)
     row.rare = round(sum(name in output for (_, name), output in zip(rare, named)) / len(rare), 4)
-    counts = Counter(error for pair, output in zip(pairs, outputs) for error in errors(pair, output, target))
+    found = [errors(pair, output, target) for pair, output in zip(pairs, outputs)]
+    counts = Counter(kind for kinds in found for kind in kinds)
     shares = [ErrorRow(target, kind, seed, name, round(n / len(pairs), 4)) for name, n in sorted(counts.items())]
-    return row, shares
+    said = [
+        Sentence(target, kind, seed, pair.source, output, pair.target)
+        for pair, output, kinds in zip(pairs, outputs, found)
+        if kinds == [AGREEMENT]
+    ]
+    return row, shares, said
 
 
 def _row(data, target, kind, seed, model, history, tokenizer, pairs, outputs):
@@ -168,24 +188,39 @@ def write(rows, path=TABLE):
     write_rows(rows, path)
 
 
-def make(say=print):
-    """Measure the village's rows and write both tables, after each model what there is; rows of real data stay."""
-    rows, shares = [], []
-    kept = [row for row in read() if row.data != "village"] if TABLE.exists() else []
-    for target, kind in VILLAGE:
-        for seed in SEEDS:
-            begun = time.perf_counter()
-            row, found = measure(kind, target, seed)
-            rows.append(row)
-            shares += found
-            say(f"{time.perf_counter() - begun:4.0f} s  {row}")
-            write(rows + kept)
-            write(shares, ERRORS)
+def make(targets=TARGETS, say=print):
+    """Measure the village's rows of these languages and write the three tables, after each model what there is.
+
+    All other rows stay as they are.
+    """
+    rows, shares, sentences = [], [], []
+    for target, kind, seed in product(targets, KINDS, SEEDS):
+        begun = time.perf_counter()
+        row, found, said = measure(kind, target, seed)
+        rows.append(row)
+        shares += found
+        sentences += said[:MOST] if seed == SEEDS[0] else []
+        say(f"{time.perf_counter() - begun:4.0f} s  {row}")
+        # Read each time: --real may have added its row meanwhile.
+        others = [old for old in _old(TABLE, Row) if old.data != "village" or old.target not in targets]
+        write(sorted(rows + others, key=_place))
+        others = [old for old in _old(ERRORS, ErrorRow) if old.target not in targets]
+        write(sorted(shares + others, key=lambda row: TARGETS.index(row.target)), ERRORS)
+        if kept := sentences + [old for old in _old(AGREEMENTS, Sentence) if old.target not in targets]:
+            write(kept, AGREEMENTS)
+
+
+def _old(path, kind):
+    return read(path, kind) if path.exists() else []
+
+
+def _place(row):
+    """Where a row stands: the village's first, in the order of its languages."""
+    return row.data != "village", TARGETS.index(row.target) if row.data == "village" else 0
 
 
 def make_real(data, target, steps, say=print):
     """Measure one row of a real data set and put it into the table in the place of an older one."""
     row = measure_real(data, target, steps)
     say(row)
-    kept = read() if TABLE.exists() else []
-    write([other for other in kept if (other.data, other.target) != (data, target)] + [row])
+    write([other for other in _old(TABLE, Row) if (other.data, other.target) != (data, target)] + [row])
