@@ -320,6 +320,7 @@ def test_duplicates_out_helps_where_they_are_found():
     assert exact["word for word"] < raw["word for word"] - 3
     assert exact["in eight writings"] > near["in eight writings"] + 2  # only near ones find these
     assert near["in eight writings"] < raw["in eight writings"] - 3
+    assert near["word for word"] > exact["word for word"] + 1  # the same one copy, fewer of the others
 
 
 def test_privacy_costs_half_a_bit_and_hides_secrets():
