@@ -320,6 +320,7 @@ def test_duplicates_out_helps_where_they_are_found():
     assert exact["word for word"] < raw["word for word"] - 3
     assert exact["in eight writings"] > near["in eight writings"] + 2  # only near ones find these
     assert near["in eight writings"] < raw["in eight writings"] - 3
+    assert near["word for word"] > exact["word for word"] + 1  # the same one copy, fewer of the others
 
 
 def test_privacy_costs_half_a_bit_and_hides_secrets():
@@ -347,3 +348,12 @@ def test_extracted_counts_whole_secrets():
     rows = [Secret("a", 0, "Ulla", "0620", 1, 1, "0620."), Secret("a", 0, "Yaro", "7432", 1, 2, "7431.")]
     assert table.extracted(rows, "a", 1) == (1, 2)
     assert rows[0].exposure == pytest.approx(canaries.MOST)
+
+
+def test_the_command_prints_every_table(capsys):
+    from lmlib.privacy.__main__ import main
+
+    main([])
+    printed = capsys.readouterr().out
+    assert "near duplicates out" in printed and "read 6 times" in printed and "epsilon 8" in printed
+    assert printed.count("Member(") == 36 and printed.count("Cost(") == 9
