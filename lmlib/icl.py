@@ -2,7 +2,7 @@
 
     python -m lmlib.icl --path       data/icl/path.csv: accuracy and heads through the training, 4 kinds, 3 seeds
     python -m lmlib.icl --things     data/icl/things.csv, and the checkpoint data/checkpoints/things-gpt
-    python -m lmlib.icl --reviews 100    data/icl/reviews.csv: SmolLM2 on film reviews with 0, 1 and 4 examples
+    python -m lmlib.icl --reviews 60     data/icl/reviews.csv: SmolLM2 on film reviews with 0, 1 and 4 examples
 
 Nothing in these tables is typed.
 """
