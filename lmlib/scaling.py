@@ -79,7 +79,7 @@ def train(budget, d_model, seed=0):
     tokens = sum(map(len, told)) + stories  # each story and its end mark, padding left out
     flops = tokens * cost.training_flops(model.config, 1, STORY) / STORY
     bits = bits_per_character(model, tokenizer, village.load_stories("validation"))
-    return Row(budget, d_model, model.n_parameters, tokens, float(f"{flops:.4g}"), seed, round(bits, 4))
+    return Row(budget, d_model, model.n_parameters, tokens, float(f"{flops:.4g}"), seed, round(float(bits), 4))
 
 
 @lru_cache(1)

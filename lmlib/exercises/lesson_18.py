@@ -292,10 +292,10 @@ def divided_by_pieces(gradients, targets):
     minutes=20,
     difficulty=3,
     hints=[
-        "math.frexp(x) gives (m, e) with x = m 2^e and m from 0.5 up to 1: the first binary digit behind the point "
+        "np.frexp(x) gives (m, e) with x = m 2^e and m from 0.5 up to 1: the first binary digit behind the point "
         "is a 1. How many digits of m may stay?",
-        "Eight digits of m stay, so m · 2^8 becomes a whole number. Python's round takes the even one of two equally "
-        "near. math.ldexp(n, e - 8) puts it back.",
+        "Eight digits of m stay, so m · 2^8 becomes a whole number. np.round takes the even one of two equally "
+        "near. np.ldexp(n, e - 8) puts it back.",
     ],
 )
 def to_bfloat16(x):
@@ -307,8 +307,8 @@ def to_bfloat16(x):
 
     1 + 1/128 is kept, 1 + 1/256 becomes 1. 257 lies between 256 and 258 and becomes 256, 259 becomes 260.
     """
-    m, e = math.frexp(x)
-    return math.ldexp(round(m * 2**8), e - 8)
+    m, e = np.frexp(x)
+    return float(np.ldexp(np.round(m * 2**8), e - 8))
 
 
 @to_bfloat16.example
