@@ -90,13 +90,14 @@ def test_what_cannot_be_filled_gets_one_sentence(fillers, text, message):
 
 
 def test_the_shipped_models_fill_as_the_lesson_says(fillers):
-    """Before the first adjective nothing tells praise from blame; behind it, in a negation, much does."""
+    """Before the first adjective nothing tells praise from blame; behind it, where both are alike, much does."""
     words = pretraining.tokenizer()
-    some = [e for split in ("test", "validation") for e in sentiment.load("village", split) if e.kind == "negation"]
-    gaps = adjective_gaps(some, words)
-    truth = [praise for *_, praise in gaps]
-    ranked = {sides: roc_auc_score(truth, praise_in(in_batches(f, gaps), words)) for sides, f in fillers.items()}
-    assert ranked["both sides"] > ranked["left side"] + 0.15 and abs(ranked["left side"] - 0.5) < 0.15
+    some = [e for split in ("test", "validation") for e in sentiment.load("village", split)]
+    for kind, at_least, at_most in (("negation", 0.95, 1), ("contrast", 0.3, 0.7)):  # "but" was not learned
+        gaps = adjective_gaps([e for e in some if e.kind == kind][:400], words)
+        truth = [praise for *_, praise in gaps]
+        ranked = {side: roc_auc_score(truth, praise_in(in_batches(f, gaps), words)) for side, f in fillers.items()}
+        assert at_least <= ranked["both sides"] <= at_most and abs(ranked["left side"] - 0.5) < 0.15
 
 
 def test_counted_vectors_bring_words_of_one_verdict_together():
