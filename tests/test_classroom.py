@@ -96,6 +96,14 @@ def test_the_teachers_notebook_runs_and_passes(path):
         torch.set_num_threads(threads)
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem[:2])
+def test_every_task_is_told(path):
+    source, exercises = source_and_exercises(path)
+    told = [c.source for c in source.cells if c.cell_type == "markdown"][1:]
+    assert len(told) == len(exercises) and all(re.match(r"## Exercise \d+", text) for text in told)
+    assert len(set(told)) == len(told)
+
+
 def test_points_are_the_difficulty():
     source, exercises = source_and_exercises(LESSONS[0])
     points = [c.metadata.nbgrader.points for c in source.cells if c.metadata.nbgrader.grade]

@@ -73,7 +73,7 @@ def lesson_exercises(nb):
     """[(name, the task's markdown, Exercise)] of one lesson's notebook, in its order, and "lesson_NN"."""
     found, module, task = [], "", ""
     for cell in nb.cells:
-        if cell.cell_type == "markdown" and (heading := re.search(r"^#{2,4} Exercise", cell.source, re.M)):
+        if cell.cell_type == "markdown" and (heading := re.search(r"^(#{2,4} |\*\*)Exercise", cell.source, re.M)):
             task = cell.source[heading.start() :]
         for tag in cell.metadata.get("tags", ()):
             if tag.startswith("exercise:"):
@@ -127,7 +127,7 @@ def source_notebook(nb, draw=lambda: secrets.randbelow(2**31)):
 
 def exercise_cells(name, task, exercise, module, seed):
     """Task, answer and test of one exercise, with nbgrader's marks."""
-    text = re.sub(r"^#+ ", "## ", task, count=1)
+    text = re.sub(r"^#+ ", "## ", re.sub(r"^\*\*(Exercise \d+)\*\*", r"## \1\n\n", task), count=1)
     if exercise._start:
         text += f"\n\nThe faulty code:\n\n```python\n{exercise.stub}\n```"
     head, body = _parts(exercise.reference)

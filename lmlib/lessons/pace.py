@@ -33,7 +33,7 @@ def estimated(nb):
         elif "hide-input" not in cell.metadata.get("tags", ()):
             found[-1][1] += len(cell.source.splitlines()) / LINES_A_MINUTE
             found[-1][1] += FIGURE_MINUTES * sum("image/png" in o.get("data", {}) for o in cell.outputs)
-    last = re.compile(r"(\d+\. )?(Try it yourself|Exercises|Words of this lesson|Sources)", re.I)
+    last = re.compile(r"(\d+\. )?(Try it yourself|Your turn|Exercises|Words of this lesson|Sources)", re.I)
     return [(name, minutes) for name, minutes in found if not last.match(name)]
 
 
