@@ -44,10 +44,14 @@ REMOVED = {
 _REAL = {
     "mean": {"steps": 800, "lr": 0.02, "dropout": 0.5, "spread": 0.1},
     "lstm": {"steps": 500, "lr": 0.02, "dropout": 0.5, "spread": 0.1},
-    "attention": {"steps": 500, "lr": 0.01, "dropout": 0.3, "spread": 0.3},
+    "attention": {"steps": 500, "lr": 0.01, "dropout": 0.3, "spread": 0.3, "positions": "rotary"},
 }
 SETTINGS = {
-    "village": {kind: {"steps": 600, "lr": 0.01} for kind in NAMES},
+    "village": {
+        "mean": {"steps": 600, "lr": 0.01},
+        "lstm": {"steps": 600, "lr": 0.01},
+        "attention": {"steps": 600, "lr": 0.01, "positions": "rotary"},
+    },
     "sst2": _REAL,
     "waimai": _REAL,
 }

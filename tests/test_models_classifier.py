@@ -31,8 +31,9 @@ def test_positions_that_nobody_knows():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_fills_a_row_changes_nothing(kind):
-    model = classifier(kind)
+@pytest.mark.parametrize("positions", ["rotary", "sinusoidal"])
+def test_what_fills_a_row_changes_nothing(kind, positions):
+    model = classifier(kind, positions=positions)
     alone = torch.cat([model(rows(ids)) for ids in ([2, 3, 4], [5] * 9, [7])])
     together = model(rows([2, 3, 4], [5] * 9, [7]))
     assert torch.allclose(alone, together, atol=1e-5)
@@ -168,9 +169,11 @@ def reviews(n, seed=0):
             for pair in [("good", "bad") if label else ("bad", "good")]]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_networks_learn_what_order_says_and_means_cannot(kind):
-    neural = Neural.train(kind, reviews(200), reviews(50, 1), steps=80, d_model=16, lr=0.01)
+@pytest.mark.parametrize(
+    "kind, positions", [("mean", "rotary"), ("lstm", "rotary"), ("attention", "rotary"), ("attention", "sinusoidal")]
+)
+def test_networks_learn_what_order_says_and_means_cannot(kind, positions):
+    neural = Neural.train(kind, reviews(200), reviews(50, 1), steps=80, d_model=16, lr=0.01, positions=positions)
     right = (neural.probabilities(["good bad", "bad good"]) > 0.5).tolist()
     assert (right == [True, False]) == (kind != "mean")
 

@@ -112,7 +112,8 @@ def test_the_pages_are_up_to_date():
 @pytest.mark.parametrize("number", QUIZZES)
 def test_notes_are_whole(number):
     notes = lessons.notes(number)
-    assert len(notes.discuss) >= 3 and len(notes.beliefs) >= 3
+    assert len(notes.discuss) >= 3 and all(len(answer) > 30 for _, answer in notes.discuss)
+    assert len(notes.beliefs) >= 3
     assert all(set(b) == {"says", "ask", "hear"} and all(len(v) > 15 for v in b.values()) for b in notes.beliefs)
     assert notes.board.count("\n") >= 2 and max(map(len, notes.board.splitlines())) <= 110
 

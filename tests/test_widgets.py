@@ -2,7 +2,6 @@
 
 import asyncio
 import html
-import io
 import json
 import math
 import re
@@ -11,8 +10,8 @@ import ipywidgets
 import numpy as np
 import pytest
 from helpers import ROOT
-from PIL import Image
 from scipy.special import softmax
+from views import pixels
 
 from lmlib import plots
 from lmlib.widgets import GuessGame, Sampler, base
@@ -62,10 +61,6 @@ def model():
 @pytest.fixture
 def view(model):
     return Sampler(model.next, model.generate, prompt="a b", truth=truth)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
 # ----------------------------------------------------------------------------------------- numbers (sampler)

@@ -1,15 +1,11 @@
 """Attention view: weights against torch, masks, the question, callbacks, still forms."""
 
-import html
-import io
-import re
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import nn
+from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, pixels, said
 
 from lmlib import plots
 from lmlib.models.attention import causal_mask
@@ -53,14 +49,6 @@ def backwards(text):
     if not text.isalpha():
         raise ValueError("letters only")
     return Attention(list(text[::-1]), list(text), np.eye(len(text))[None, ::-1])
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 # ------------------------------------------------------------------------------------------------- numbers
@@ -235,13 +223,7 @@ def test_a_learners_function_and_its_faults():
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_picture_is_the_panels(view, theme):
-    plots.setup(theme)
-    still = pixels(view.static())
-    assert still.shape[1] == 792 and still.std() > 10
-    panel = view.build()
-    covered = pixels(panel.image.value)
-    panel.answer.value = SHOW
-    assert pixels(panel.image.value).shape == covered.shape == still.shape  # nothing jumps
+    check_the_picture_is_the_panels(view, theme)
 
 
 def test_short_and_long_texts_fit(model, tokenizer):
@@ -250,8 +232,4 @@ def test_short_and_long_texts_fit(model, tokenizer):
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

@@ -1,12 +1,10 @@
 """Token chips: cuts compared with counts made by hand and with the `tokenizers` library, callbacks, pictures."""
 
 import html
-import io
 import re
 
-import numpy as np
 import pytest
-from PIL import Image
+from views import pixels
 
 from lmlib import plots
 from lmlib.text import BPETokenizer, CharTokenizer, WordTokenizer
@@ -36,10 +34,6 @@ def tokenizers():
 @pytest.fixture
 def view(tokenizers):
     return TokenChips("the cat sat", tokenizers)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
 def said(panel):

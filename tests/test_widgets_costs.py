@@ -1,12 +1,7 @@
 """The view of costs: numbers by formula, refusals in a sentence, the question, callbacks, still forms."""
 
-import html
-import io
-import re
-
-import numpy as np
 import pytest
-from PIL import Image
+from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, pixels, said
 
 from lmlib import cost, plots
 from lmlib.widgets import CostView
@@ -24,14 +19,6 @@ def light(monkeypatch):
 @pytest.fixture
 def view():
     return CostView(d_model=1024, layers=24)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 # ------------------------------------------------------------------------------------------------- numbers
@@ -162,18 +149,8 @@ def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_picture_is_the_panels(view, theme):
-    plots.setup(theme)
-    still = pixels(view.static())
-    assert still.shape[1] == 792 and still.std() > 10
-    panel = view.build()
-    covered = pixels(panel.image.value)
-    panel.answer.value = SHOW
-    assert pixels(panel.image.value).shape == covered.shape == still.shape  # nothing jumps
+    check_the_picture_is_the_panels(view, theme)
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

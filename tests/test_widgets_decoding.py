@@ -1,14 +1,10 @@
 """The decoding explorer: numbers against Decoding, bars, callbacks, still forms."""
 
-import html
-import io
-import re
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from test_metrics import TOKENIZERS, random_gpt
+from views import check_it_is_shown_without_a_kernel, pixels, said
 
 from lmlib import plots
 from lmlib.decoding import Decoding
@@ -35,14 +31,6 @@ def model():
 @pytest.fixture
 def view(model):
     return DecodingExplorer(model, CHAR, "the cat", top=5, texts=3, tokens=6, top_p=0.8)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 # ------------------------------------------------------------------------------------------------- numbers
@@ -184,8 +172,4 @@ def test_the_picture_is_drawn(view, theme):
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

@@ -1,13 +1,9 @@
 """The gate board: its numbers against torch's own LSTM, its callbacks, its still forms."""
 
-import html
-import io
-import re
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from views import pixels, said
 
 from lmlib import plots
 from lmlib.models.lstm import LSTM
@@ -45,14 +41,6 @@ def model(tokenizer):
 @pytest.fixture
 def view(model, tokenizer):
     return GateBoard(model, tokenizer, TEXT, unit=2, units={2: "hats"})
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 # ------------------------------------------------------------------------------------------------- numbers

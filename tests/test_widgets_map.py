@@ -1,13 +1,12 @@
 """The map of an embedding: projections compared with scikit-learn and by hand, callbacks, labels, still pictures."""
 
 import html
-import io
 import re
 
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.decomposition import PCA
+from views import pixels
 
 from lmlib import plots
 from lmlib.models.embedding import Embedding
@@ -48,10 +47,6 @@ def history(embedding):
 @pytest.fixture
 def view(embedding):
     return EmbeddingMap(embedding, GROUPS, history(embedding), analogy=("king", "queen", "duke"), word="red")
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
 def text_of(widget):

@@ -1,12 +1,11 @@
 """Patching view: cells against single patches, bars against runs, sentence, question, refusals, still forms."""
 
-import html
 import io
-import re
 
 import pytest
 import torch
 from PIL import Image
+from views import check_it_is_shown_without_a_kernel, said
 
 from lmlib import hooks, plots
 from lmlib.models.gpt import GPT, GPTConfig
@@ -42,10 +41,6 @@ def model(tokenizer):
 @pytest.fixture
 def view(model, tokenizer):
     return PatchView(model, tokenizer, TEXTS, answers=(" cat", " dog"), layer=1, place=-3)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 @torch.no_grad()
@@ -170,8 +165,4 @@ def test_the_picture_is_the_panels(view, theme):
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

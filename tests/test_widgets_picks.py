@@ -1,12 +1,8 @@
 """Picks view: lists against brute force, the sentence by hand, the question, further picks, still forms."""
 
-import html
-import io
-import re
-
 import numpy as np
 import pytest
-from PIL import Image
+from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
 
 from lmlib import plots
 from lmlib.models.recommender import ItemKNN, Popularity
@@ -44,14 +40,6 @@ def parts():
 @pytest.fixture
 def view(parts):
     return PicksView(*parts, choices.next_item_probabilities)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 # ------------------------------------------------------------------------------------------------- numbers
@@ -172,17 +160,8 @@ def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
 def test_the_picture_is_the_panels(parts, theme, known):
     plots.setup(theme)
     view = PicksView(*parts, choices.next_item_probabilities if known else None)
-    still = pixels(view.static())
-    assert still.shape[1] == 792 and still.std() > 10
-    panel = view.build()
-    covered = pixels(panel.image.value)
-    panel.answer.value = SHOW
-    assert pixels(panel.image.value).shape == covered.shape == still.shape  # nothing jumps
+    check_the_picture_is_the_panels(view, theme)
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

@@ -1,14 +1,11 @@
 """Picture view: weights and verdicts against the model and the exact reader, the question, callbacks, still forms."""
 
-import html
-import io
 import random
-import re
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from views import pixels, said
 
 from lmlib import plots
 from lmlib.pictures import painter
@@ -37,14 +34,6 @@ def model():
 @pytest.fixture
 def view(model):
     return PictureView(model, Stream(), PAIR)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
 def test_the_numbers_are_the_models(view, model):

@@ -1,14 +1,10 @@
 """Memory reach: gradients against numerical slopes and a formula, callbacks, still forms."""
 
-import html
-import io
-import re
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
+from views import check_it_is_shown_without_a_kernel, pixels, said
 
 from lmlib import plots
 from lmlib.models.gpt import GPT, GPTConfig
@@ -60,14 +56,6 @@ def models(tokenizer):
 @pytest.fixture
 def view(models, tokenizer):
     return MemoryReach(models, tokenizer, TEXT)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 # ------------------------------------------------------------------------------------------------- numbers
@@ -263,8 +251,4 @@ def test_short_and_long_texts_fit(models, tokenizer):
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

@@ -1,12 +1,8 @@
 """Reading view: what it says against the reader, the question, callbacks, faults, still forms."""
 
-import html
-import io
-import re
-
 import numpy as np
 import pytest
-from PIL import Image
+from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
 
 from lmlib import plots
 from lmlib.models.reader import Reader, ReaderConfig, Words, read
@@ -40,14 +36,6 @@ def model(words):
 @pytest.fixture
 def view(model, words):
     return ReadingView(model, words, STORY, QUESTION, threshold=0.0)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 def test_it_says_what_the_reader_says(view, model, words):
@@ -159,18 +147,8 @@ def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_picture_is_as_tall_as_its_cover(view, theme):
-    plots.setup(theme)
-    still = pixels(view.static())
-    assert still.shape[1] == 792 and still.std() > 10
-    panel = view.build()
-    covered = pixels(panel.image.value)
-    panel.answer.value = SHOW
-    assert pixels(panel.image.value).shape == covered.shape == still.shape  # nothing jumps
+    check_the_picture_is_the_panels(view, theme)
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

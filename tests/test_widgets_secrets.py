@@ -1,12 +1,7 @@
 """The view of secrets: numbers by hand, refusals, the question, slider and callbacks, still forms."""
 
-import html
-import io
-import re
-
-import numpy as np
 import pytest
-from PIL import Image
+from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
 
 from lmlib import plots
 from lmlib.privacy.table import Secret
@@ -31,14 +26,6 @@ def view():
         Secret("epsilon 8", 0, "Ulla", "0620", 16, 2500, "the "),
     ]
     return SecretView(rows)
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 def test_the_numbers_and_the_sentence_by_hand(view):
@@ -124,18 +111,8 @@ def test_what_no_row_has_is_said_and_changes_nothing(view):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_picture_is_the_panels(view, theme):
-    plots.setup(theme)
-    still = pixels(view.static())
-    assert still.shape[1] == 792 and still.std() > 10
-    panel = view.build()
-    covered = pixels(panel.image.value)
-    panel.answer.value = SHOW
-    assert pixels(panel.image.value).shape == covered.shape == still.shape  # nothing jumps
+    check_the_picture_is_the_panels(view, theme)
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

@@ -1,13 +1,12 @@
 """The RNN stepper: its numbers against a loop by hand, its callbacks, its still forms."""
 
-import io
 import math
 import re
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from views import check_it_is_shown_without_a_kernel, pixels
 
 from lmlib import plots
 from lmlib.models.mlp import FeedForward, FeedForwardConfig
@@ -47,10 +46,6 @@ def spread(model):
 @pytest.fixture
 def view(model, tokenizer):
     return RNNStepper(model, tokenizer, "the cat sat")
-
-
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
 def said(panel):
@@ -224,8 +219,4 @@ def test_the_longest_text_still_fits(model, tokenizer):
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

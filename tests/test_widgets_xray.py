@@ -1,13 +1,12 @@
 """GPT x-ray: the lens against the layers run by hand, the last layer against the model, question, callbacks."""
 
-import html
 import io
-import re
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from views import check_it_is_shown_without_a_kernel, said
 
 from lmlib import plots
 from lmlib.models.gpt import GPT, GPTConfig
@@ -44,10 +43,6 @@ def model(tokenizer):
 @pytest.fixture
 def view(model, tokenizer):
     return GPTXray(model, tokenizer, TEXT)
-
-
-def said(panel):
-    return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
 @torch.inference_mode()
@@ -146,8 +141,4 @@ def test_the_picture_is_the_panels(view, theme):
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    shown = []
-    monkeypatch.setattr("lmlib.plots.show", lambda fig, alt: shown.append(alt))
-    monkeypatch.setenv("LM_STATIC", "1")
-    view._ipython_display_()
-    assert shown == [view.alt()]
+    check_it_is_shown_without_a_kernel(view, monkeypatch)

@@ -4,7 +4,8 @@
     python tools/teaching.py check    say whether they are up to date; writes nothing
 
 What a page says: minutes for each section, where to stop after 45 and after 90 minutes, what one must know, what
-learners believe and the question that shows it, a board sketch, questions to discuss, and each exercise's mistakes.
+learners believe and the question that shows it, a board sketch, questions to discuss, what to predict in each section
+and what came, formulas, each exercise with its hints and mistakes, and the quiz with its key.
 """
 
 import re
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import glossary  # noqa: E402  (the tools beside this one)
+import teaching_notes  # noqa: E402
 from exercises import find, tagged  # noqa: E402
 
 from lmlib import lessons  # noqa: E402
@@ -51,6 +53,23 @@ def stop_after(parts, minutes):
             return last or parts[0][0]
         last = name
     return None
+
+
+OPENING = 8  # minutes of a class for its beginning, a belief, and its end
+
+
+def plan(length, parts, exercises):
+    """One line on what fits into a class of so many minutes, opening and closing counted."""
+    after = stop_after(parts, length - OPENING)
+    if after:
+        return f"* In {length} minutes: stop after “{after}”; what follows, and an exercise, is homework."
+    left, chosen = length - OPENING - sum(minutes for _, minutes in parts), []
+    for exercise in sorted(exercises, key=lambda exercise: (exercise.difficulty, exercise.minutes)):
+        if exercise.minutes <= left:
+            left -= exercise.minutes
+            chosen.append(exercise.name)
+    told = f", and {' and '.join(chosen)}" if chosen else ""
+    return f"* In {length} minutes: the whole lesson{told}; the other exercises are homework."
 
 
 def page(path, nb):
@@ -93,28 +112,40 @@ def page(path, nb):
     for name, minutes in parts:
         total += minutes
         lines.append(f"| {name} | {max(1, round(minutes))} | {round(total)} |")
-    lines.append("")
-    for length in STOPS:
-        after = stop_after(parts, length)
-        lines.append(
-            f"* In {length} minutes: stop after “{after}”, the rest is homework."
-            if after
-            else f"* In {length} minutes: the whole lesson fits"
-            + (f", with {round(length - declared['minutes'])} minutes for exercises." if length > total else ".")
-        )
+    listed = [find(module, name) for _, module, name in tagged(nb, "exercise")]
+    lines += ["", *(plan(length, parts, listed) for length in STOPS)]
     lines += ["", "## On the board", "", "```text", notes.board, "```", "", "## What learners believe", ""]
     for belief in notes.beliefs:
         lines += [f"* *“{belief['says']}”*", f"  * Ask: {belief['ask']}", f"  * Hear: {belief['hear']}"]
-    lines += ["", "## To discuss", "", *(f"{i}. {text}" for i, text in enumerate(notes.discuss, 1)), ""]
-    listed = list(tagged(nb, "exercise"))
+    lines += ["", "## To discuss", ""]
+    for i, (question, answer) in enumerate(notes.discuss, 1):
+        lines += [f"{i}. {question}", f"   * A good answer: {answer}"]
+    lines += [
+        "",
+        "## Section by section",
+        "",
+        "What to let the class predict, and what came when this page was made.",
+        "",
+    ]
+    told = teaching_notes.by_section(nb)
+    for name, minutes in parts:
+        if told.get(name):
+            lines += [f"### {name} ({max(1, round(minutes))} minutes)", "", *teaching_notes.lines_of(told[name]), ""]
     if listed:
         lines += ["## Exercises and their mistakes", ""]
-        for _, module, name in listed:
-            exercise = find(module, name)
-            lines.append(f"**{name}** (about {exercise.minutes} minutes, difficulty {exercise.difficulty} of 3)")
+        for exercise in listed:
+            lines.append(
+                f"### {exercise.name} (about {exercise.minutes} minutes, difficulty {exercise.difficulty} of 3)"
+            )
+            lines += ["", "```python", exercise.stub, "```", ""]
+            lines += [f"* Hint: {hint}" for hint in exercise.hints]
+            lines += [f"* Mistake: {message}" for _, message in exercise.misconceptions.values()]
             lines.append("")
-            lines += [f"* {message}" for _, message in exercise.misconceptions.values()]
-            lines.append("")
+    lines += ["## The quiz", ""]
+    for i, question in enumerate(lessons.quiz(number), 1):
+        lines.append(f"{i}. {question.text}")
+        for j, (option, reply) in enumerate(zip(question.options, question.replies)):
+            lines.append(f"   * {lessons.LETTERS[j]} {'(right) ' if j == question.right else ''}{option}: {reply}")
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -124,7 +155,7 @@ def table(notebooks):
     for path, nb in notebooks:
         number, declared = path.stem[:2], head(nb)
         name = nb.cells[0].source.splitlines()[0].lstrip("# ")
-        after = stop_after(sections(nb), STOPS[0])
+        after = stop_after(sections(nb), STOPS[0] - OPENING)
         minutes = [find(module, name).minutes for _, module, name in tagged(nb, "exercise")]
         link = f"[{number} {name}](teaching/{number}.md)" if number in lessons.numbers() else f"{number} {name}"
         lines.append(

@@ -1,7 +1,7 @@
 """What stands beside a lesson's notebook: NN.toml with the quiz for learners and the notes for teachers.
 
 board = '''...'''            what to draw on the board, as text
-discuss = ["...", ...]       questions to talk about
+discuss = [["...", "..."]]   questions to talk about, each with what a good answer says
 [[belief]]                   what learners often believe: `says`, the question that reveals it: `ask`, and what a
                              learner who has understood would answer: `hear`
 [[quiz]]                     `question`, `right`, `why`, and `wrong` = [[option, why it is wrong], ...]
@@ -35,7 +35,7 @@ class Notes:
     """What a teacher needs for one lesson."""
 
     board: str
-    discuss: tuple[str, ...]
+    discuss: tuple[tuple[str, str], ...]
     beliefs: tuple[dict, ...]
 
 
@@ -73,4 +73,4 @@ def _question(entry):
 def notes(number):
     """The lesson's Notes for a teacher. Raises LessonError."""
     page = read(number)
-    return Notes(page["board"].strip("\n"), tuple(page["discuss"]), tuple(page["belief"]))
+    return Notes(page["board"].strip("\n"), tuple(map(tuple, page["discuss"])), tuple(page["belief"]))
