@@ -181,6 +181,22 @@ def tally(request):
     return request.config.stash.setdefault(TALLY, empty)
 
 
+def pytest_sessionfinish(session):
+    """With several processes each has counts of its own, and hands them to the one that prints."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tally"] = session.config.stash.get(TALLY, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    counts = (getattr(node, "workeroutput", None) or {}).get("tally")
+    if counts:
+        so_far = node.config.stash.setdefault(TALLY, {})
+        for name, value in counts.items():
+            so_far[name] = so_far[name] + value if name in so_far else value
+
+
 def pytest_terminal_summary(terminalreporter, config):
     counts = config.stash.get(TALLY, None)
     if not counts or not counts["wrong"]:
