@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from .. import plots
 from ..models.attention import causal_mask
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, Guard, QuickPanel, View, picture
 
 LONGEST = 40  # queries or keys in one picture: more could not be read
 BELOW = 2.5  # inches for the bars and for all that is written
@@ -223,7 +223,7 @@ class Artists:
         self.hidden.set_verts(masked)
 
 
-class AttentionPanel(Panel):
+class AttentionPanel(QuickPanel):
     """The live view. A new text asks for a guess first; after that every control answers at once."""
 
     def __init__(self, view):
@@ -241,7 +241,6 @@ class AttentionPanel(Panel):
         self.query = W.IntSlider(value=view.query, min=0, max=1, description="Query", layout=wide, style=named)
         self.image = picture()
         self.guard = Guard()
-        self._setting, self._fast, self._artists = False, None, None
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
         self.answer.observe(self._safely(self._answered), "value")
@@ -274,19 +273,7 @@ class AttentionPanel(Panel):
         self.query.max = max(1, len(view.found.queries) - 1)
         self.query.value = view.query
         self._setting, self._fast = False, None
-        fig, ax = plots.figure(height=view._tall() + BELOW)  # as tall as what will come, so that nothing jumps
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
-
-    def _answered(self, change):
-        if change["new"] is None or self._setting:
-            return
-        if self._fast is None:
-            fig, self._artists = self.view._picture()
-            self._fast = FastFigure(fig, self._artists.moving())
-        self._show()
+        self._cover(*plots.figure(height=view._tall() + BELOW))
 
     def _verdict(self):
         """What became of the guess; it was made for one head and query, so elsewhere it is left out."""
@@ -298,11 +285,6 @@ class AttentionPanel(Panel):
         return f"✓ Yes, {said}. " if self.answer.value == best else f"✗ No, {said}. "
 
     # -- what changes
-
-    def _show(self):
-        self._artists.update(self.view)
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that does not fit is refused here, nothing is changed

@@ -118,9 +118,43 @@ class Panel(ipywidgets.VBox):
 
         return run
 
+    def _cover(self, fig, ax):
+        """Until the question is answered, an empty figure as large as what will come, so that nothing jumps."""
+        ax.axis("off")
+        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
+        self.image.value = plots.png_of(fig)
+        self._say("Answer the question, then the picture appears.")
+
     def _say(self, sentence):
         height = f"{1.6 * self.lines:.1f}em"
         self.sentence.value = (
             f'<div style="min-height:{height};max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
         )
         self.guard.alt = sentence
+
+
+class QuickPanel(Panel):
+    """A panel that draws only what moves. A subclass adds `view`, whose `_picture()` gives a figure and its artists
+    (`moving()`, `update(view)`), `image`, and `_verdict()`: what became of the guess.
+    """
+
+    _fast = None  # the drawn figure, once the question is answered
+    _setting = False  # while the panel itself moves its controls, which is no answer
+
+    def _open(self):
+        if self._fast is None:
+            fig, self._artists = self.view._picture()
+            self._fast = FastFigure(fig, self._artists.moving())
+
+    def _answered(self, change):
+        if change["new"] is None or self._setting:
+            return
+        self._open()
+        self._show()
+
+    def _show(self):
+        if self._fast is None:  # not answered yet
+            return
+        self._artists.update(self.view)
+        self.image.value = self._fast.png()
+        self._say(self._verdict() + self.view.alt())

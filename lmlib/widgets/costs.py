@@ -263,11 +263,7 @@ class CostPanel(Panel):
         self.sentence = W.HTML()
         self.sentence.add_class("lm-live")
         self.image, self.guard, self._fast = picture(), Guard(), None
-        fig, ax = plots.figure(height=3.3)  # as tall as what will come, so that nothing jumps
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=3.3))
         self.answer.observe(self._safely(self._answered), "value")
         self.machine.observe(self._safely(lambda change: self._changed("hardware", change["new"])), "value")
         super().__init__([

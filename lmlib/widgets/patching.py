@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from .. import plots
 from ..inside import Patching
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, Guard, QuickPanel, View, picture
 
 SHOWN = 24  # places in one picture: the last ones of a longer text
 WRITTEN = 0.1  # from here on a cell has its number
@@ -187,7 +187,7 @@ class Artists:
                 number.set_text(f"{self.names[which]} {p:.2f}")
 
 
-class PatchPanel(Panel):
+class PatchPanel(QuickPanel):
     """The live view. New texts ask for a guess first; after that every control answers at once."""
 
     lines = 6
@@ -208,7 +208,6 @@ class PatchPanel(Panel):
         )
         self.place = W.IntSlider(value=0, min=0, max=1, description="Place", layout=wide, style=named)
         self.image, self.guard = picture(), Guard()
-        self._setting, self._fast, self._artists = False, None, None
         self._ask()
         for box in (self.first, self.second):
             box.observe(self._safely(self._new_text), "value")
@@ -240,18 +239,12 @@ class PatchPanel(Panel):
         self.place.max = max(1, n - 1)
         self.place.value, self.layer.value = view.place, view.layer
         self._setting, self._fast = False, None
-        fig, ax = plots.figure(height=4.9)  # as tall as what will come, so that nothing jumps
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=4.9))
 
     def _answered(self, change):
         if change["new"] is None or self._setting:
             return
-        if self._fast is None:
-            fig, self._artists = self.view._picture()
-            self._fast = FastFigure(fig, self._artists.moving())
+        self._open()
         if change["new"] != SHOW:  # show what was asked for
             self._setting = True
             self.layer.value = self.view.layer = self._asked
@@ -266,13 +259,6 @@ class PatchPanel(Panel):
             return ""
         said = f"{best}, “{self.view._place_name(best)}”"
         return f"✓ Yes, {said}. " if self.answer.value == best else f"✗ No, {said}. "
-
-    def _show(self):
-        if self._fast is None:  # not answered yet
-            return
-        self._artists.update(self.view)
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
 
     def _new_text(self, change):
         self.view.read((self.first.value, self.second.value))  # what cannot be read is refused, nothing is changed

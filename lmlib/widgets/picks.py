@@ -218,11 +218,7 @@ class PicksPanel(Panel):
         self.answer.value = None
         self.more.value = ""
         self._setting = False
-        fig, ax = plots.figure(height=3.5)  # as tall as what will come, so that nothing jumps
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=3.5))
 
     def _answered(self, change):
         if self._setting or change["new"] is None:

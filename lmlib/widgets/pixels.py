@@ -11,7 +11,7 @@ from .. import plots
 from ..pictures.look import say_and_look
 from ..pictures.painter import paint
 from ..village import pictures as village
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, Guard, QuickPanel, View, picture
 
 CORNERS = ("upper left", "upper right", "lower left", "lower right")
 ALL = "all heads"
@@ -149,7 +149,7 @@ class Artists:
         self.text.set_text(" ".join(said))
 
 
-class PicturePanel(Panel):
+class PicturePanel(QuickPanel):
     """The live view. A new picture asks for a guess first; after that every control answers at once."""
 
     lines = 4
@@ -170,7 +170,6 @@ class PicturePanel(Panel):
         self.head = W.Dropdown(options=[(ALL, None), *choices], value=view.head, description="Look of", style=named)
         self.word = W.IntSlider(value=view.word + 1, min=1, max=20, description="Word", layout=wide, style=named)
         self.image, self.guard = picture(), Guard()
-        self._setting, self._fast, self._artists = False, None, None
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
         self.other.on_click(self._safely(self._another))
@@ -205,27 +204,12 @@ class PicturePanel(Panel):
         self.image.value = plots.png_of(fig)
         self._say("Answer the question, then the rings appear.")
 
-    def _answered(self, change):
-        if change["new"] is None or self._setting:
-            return
-        if self._fast is None:
-            fig, self._artists = self.view._picture()
-            self._fast = FastFigure(fig, self._artists.moving())
-        self._show()
-
     def _verdict(self):
         """What became of the guess; it was made for one word and head, so elsewhere it is left out."""
         if self.answer.value in (None, SHOW) or (self.view.word, self.view.head) != self._asked:
             return ""
         right = CORNERS[self.view.corner()]
         return f"✓ Yes, {right}. " if self.answer.value == right else f"✗ No, {right}. "
-
-    def _show(self):
-        if self._fast is None:  # not answered yet
-            return
-        self._artists.update(self.view)
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a sentence that cannot be painted is refused here, nothing is changed

@@ -8,7 +8,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 
 from .. import plots
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, Guard, QuickPanel, View, picture
 
 MOST = 128  # places in one picture: more could not be told apart
 SAME = 0.01  # scores of one distance that differ by less than this share of all scores' range count as the same
@@ -138,7 +138,7 @@ class Artists:
         self.itself.set_data([0], [scores[view.place, view.place]])
 
 
-class PositionPanel(Panel):
+class PositionPanel(QuickPanel):
     """The live view: a guess first; after that every control answers at once."""
 
     def __init__(self, view):
@@ -160,12 +160,8 @@ class PositionPanel(Panel):
         )
         self.sentence = W.HTML()
         self.sentence.add_class("lm-live")
-        self.image, self.guard, self._fast = picture(), Guard(), None
-        fig, ax = plots.figure(height=3.7)  # as tall as what will come, so that nothing jumps
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self.image, self.guard = picture(), Guard()
+        self._cover(*plots.figure(height=3.7))
         self.answer.observe(self._safely(self._answered), "value")
         self.kind.observe(self._safely(self._new_kind), "value")
         self.slider.observe(self._safely(self._new_place), "value")
@@ -177,21 +173,6 @@ class PositionPanel(Panel):
             return ""
         right = NO if self.view.only_distance() else YES
         return f"✓ Yes, {right}. " if self.answer.value == right else f"✗ No, {right}. "
-
-    def _answered(self, change):
-        if change["new"] is None:
-            return
-        if self._fast is None:
-            fig, self._artists = self.view._picture()
-            self._fast = FastFigure(fig, self._artists.moving())
-        self._show()
-
-    def _show(self):
-        if self._fast is None:  # not answered yet
-            return
-        self._artists.update(self.view)
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
 
     def _new_kind(self, change):
         self.view.name = change["new"]

@@ -279,11 +279,7 @@ class ReachPanel(Panel):
         self.slider.max = max(1, len(view.words) - 1)
         self.slider.value = view.place
         self._setting = False
-        fig, ax = plots.figure()
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure())
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that does not fit is refused here, nothing is changed

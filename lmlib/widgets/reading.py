@@ -228,11 +228,7 @@ class ReadingPanel(Panel):
         self.answer.options = [*((f" line {place + 1} ", place) for place in places), (SHOW, SHOW)]
         self.answer.value = None
         self._setting, self._shown = False, False
-        fig, ax = plots.figure(height=view._tall())  # as tall as what will come, so that nothing jumps
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=view._tall()))
 
     def _answered(self, change):
         if change["new"] is not None and not self._setting:

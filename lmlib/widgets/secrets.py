@@ -192,11 +192,7 @@ class SecretPanel(Panel):
             f"<b>Predict first.</b> {html.escape(_copies(self.view.count))}, {html.escape(self.view.condition)}: how "
             "many guesses does the median secret need, of those 10,000 that are possible?"
         )
-        fig, ax = plots.figure(height=3.9)
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=3.9))
 
     def _changed(self, change):
         self.view.compute(condition=change["new"])  # what no row has is refused here, nothing changed

@@ -8,7 +8,7 @@ import torch
 
 from .. import plots
 from ..induction import heads_of
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, Guard, QuickPanel, View, picture
 
 MOST = 12  # examples in one picture: more could not be read
 AT_ONCE, WITH_IT, LATER = "with 0 examples", "when it was an example", "later, or never"
@@ -166,7 +166,7 @@ class Artists:
             veil.set_width(0 if i < view.shots else 1.18)
 
 
-class ShotsPanel(Panel):
+class ShotsPanel(QuickPanel):
     """The live view: a guess first; then the slider, and the learner's own examples."""
 
     def __init__(self, view):
@@ -194,12 +194,8 @@ class ShotsPanel(Panel):
         )
         self.sentence = W.HTML()
         self.sentence.add_class("lm-live")
-        self.image, self.guard, self._fast = picture(), Guard(), None
-        fig, ax = plots.figure(height=1.5 + 0.28 * max(view.n, len(view.labels)))  # as tall as what will come
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self.image, self.guard = picture(), Guard()
+        self._cover(*plots.figure(height=1.5 + 0.28 * max(view.n, len(view.labels))))
         self.answer.observe(self._safely(self._answered), "value")
         self.slider.observe(self._safely(self._new_shots), "value")
         for box in (self.examples, self.asks):
@@ -218,24 +214,6 @@ class ShotsPanel(Panel):
         when = "never" if known is None else f"with {_examples(known)}"
         return f"{'✓ Yes' if self.answer.value == right else '✗ No'}, {when}. "
 
-    def _answered(self, change):
-        if change["new"] is None:
-            return
-        if self._fast is None:
-            self._draw()
-        self._show()
-
-    def _draw(self):
-        fig, self._artists = self.view._picture()
-        self._fast = FastFigure(fig, self._artists.moving())
-
-    def _show(self):
-        if self._fast is None:  # not answered yet
-            return
-        self._artists.update(self.view)
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
-
     def _new_shots(self, change):
         self.view.shots = change["new"]
         self._show()
@@ -245,5 +223,6 @@ class ShotsPanel(Panel):
         self.slider.max = self.view.n
         self.slider.value = self.view.shots = self.view.n
         if self._fast is not None:
-            self._draw()
+            self._fast = None
+            self._open()
         self._show()

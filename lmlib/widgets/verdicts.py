@@ -150,11 +150,7 @@ class VerdictPanel(Panel):
 
     def _ask(self):
         self._asking, self.answer.value, self._asking = True, None, False
-        fig, ax = plots.figure(height=1.7 + 1.05 * len(self.view.classifiers))
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=1.7 + 1.05 * len(self.view.classifiers)))
 
     def _new_text(self, change):
         self.view.compute(change["new"])  # a text that cannot be judged is refused here, nothing changed

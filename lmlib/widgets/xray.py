@@ -13,7 +13,7 @@ import torch
 from matplotlib.patches import Rectangle
 
 from .. import plots
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, Guard, QuickPanel, View, picture
 
 ROWS = 12  # places in one picture: the last ones of a longer text
 
@@ -203,7 +203,7 @@ class Artists:
         self.note.set_text(f"the last layer's answer, {_spoken(view._answer())}")
 
 
-class XrayPanel(Panel):
+class XrayPanel(QuickPanel):
     """The live view. A new text asks for a guess first; after that every control answers at once."""
 
     lines = 4
@@ -218,7 +218,6 @@ class XrayPanel(Panel):
         self.answer.add_class("lm-answer")
         self.place = W.IntSlider(value=0, min=0, max=1, description="Place", layout=wide, style=named)
         self.image, self.guard = picture(), Guard()
-        self._setting, self._fast, self._artists = False, None, None
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
         self.answer.observe(self._safely(self._answered), "value")
@@ -239,11 +238,7 @@ class XrayPanel(Panel):
         self.place.max = max(1, len(found.read) - 1)
         self.place.value = view.place
         self._setting, self._fast = False, None
-        fig, ax = plots.figure(height=view._tall() + 2.3)  # as tall as what will come, so that nothing jumps
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=view._tall() + 2.3))
 
     def _verdict(self):
         """What became of the guess; it was made for one place, so elsewhere it is left out."""
@@ -252,21 +247,6 @@ class XrayPanel(Panel):
         settled = self.view.found.settled(self.view.place)
         said = self.view.found.layers[settled]
         return f"✓ Yes, {said}. " if self.answer.value == settled else f"✗ No, {said}. "
-
-    def _answered(self, change):
-        if change["new"] is None or self._setting:
-            return
-        if self._fast is None:
-            fig, self._artists = self.view._picture()
-            self._fast = FastFigure(fig, self._artists.moving())
-        self._show()
-
-    def _show(self):
-        if self._fast is None:  # not answered yet
-            return
-        self._artists.update(self.view)
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that cannot be read is refused here, nothing is changed
