@@ -1,45 +1,17 @@
-"""python -m lmlib progress: which exercises are solved, on this computer alone; no account, no network.
-
-One small file for each solved exercise, so two notebooks at once or a sudden end can spoil nothing. The folder:
-LMLIB_PROGRESS, or the system's usual place for a program's data.
-"""
+"""python -m lmlib progress: which exercises are solved, on this computer alone; no account, no network."""
 
 import argparse
-import contextlib
-import os
-from datetime import date
+import importlib
 from pathlib import Path
+
+from .exercises import engine
+from .solved import folder, noted
 
 WIDTH = 8  # squares of the longest row
 
 
-def folder() -> Path:
-    """Where solved exercises are noted down."""
-    import platformdirs
-
-    return Path(os.environ.get("LMLIB_PROGRESS") or platformdirs.user_data_dir("lmlib", "lmlib")).expanduser()
-
-
-def note(name, text=""):
-    """Note that `name` ("lesson_06.look", "quiz_06") is done. A folder that can't be written is no fault here."""
-    with contextlib.suppress(OSError):
-        folder().mkdir(parents=True, exist_ok=True)
-        (folder() / name).write_text(f"{text or date.today().isoformat()}\n", encoding="utf-8")
-
-
-def noted(name):
-    """What was noted for `name`, or "" if nothing was."""
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        return (folder() / name).read_text(encoding="utf-8").strip()
-    return ""
-
-
 def exercises():
     """{"lesson_06": [Exercise, ...]} of all lessons, in their order."""
-    import importlib
-
-    from .exercises import engine
-
     found = {}
     for path in sorted(Path(engine.__file__).parent.glob("lesson_*.py")):
         module = importlib.import_module(f"lmlib.exercises.{path.stem}")

@@ -7,7 +7,7 @@ lmlib.quiz.show("06")          in a notebook
 import argparse
 import html
 
-from . import lessons, progress
+from . import lessons, solved
 from .lessons import LETTERS
 
 
@@ -32,7 +32,7 @@ def ask(number, read=input, write=print):
             write(f"✗ {question.replies[choice]}")
         at_once += tries == 1
     write(f"\n{at_once} of {len(questions)} right at once.")
-    progress.note(f"quiz_{int(number):02d}", f"{at_once} of {len(questions)}")
+    solved.note(f"quiz_{int(number):02d}", f"{at_once} of {len(questions)}")
     return at_once
 
 

@@ -206,7 +206,7 @@ import sys
 from lmlib.__main__ import main
 sys.exit(main(["sample", "data/checkpoints/village-gpt", "--prompt", "It was a ", "--tokens", "30", "--seed", "3"]))
 """
-WHERE = "from lmlib import fetch, progress; print(fetch.cache_folder()); print(progress.folder())"
+WHERE = "from lmlib import fetch, solved; print(fetch.cache_folder()); print(solved.folder())"
 
 
 @pytest.fixture(scope="module")

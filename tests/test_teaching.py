@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from helpers import ROOT
 
-from lmlib import lessons, progress, quiz
+from lmlib import lessons, progress, quiz, solved
 from lmlib.exercises import lesson_06
 from lmlib.lessons import LETTERS, LessonError
 
@@ -77,7 +77,7 @@ def test_a_quiz_in_the_terminal():
     text = "\n".join(said)
     assert "type one letter from A to D" in text
     assert f"✗ {questions[0].replies[(questions[0].right + 1) % 4]}" in text
-    assert progress.noted("quiz_06") == f"{len(questions) - 1} of {len(questions)}"
+    assert solved.noted("quiz_06") == f"{len(questions) - 1} of {len(questions)}"
 
 
 def test_a_quiz_as_a_widget():
@@ -171,13 +171,13 @@ def test_a_right_answer_is_noted_and_a_wrong_one_is_not(notes_folder, capsys):
     look.check(look.misconceptions["not_scaled"][0])
     assert not notes_folder.exists()
     look.check(look.variants[0])
-    assert progress.noted("lesson_06.look")
+    assert solved.noted("lesson_06.look")
     progress.main([])
     said = capsys.readouterr().out
     assert re.search(r"lesson 06  ■□+ +1 of \d exercises", said) and "in all 1 of" in said
     assert "next: " in said
     progress.main(["--forget"])
-    assert not progress.noted("lesson_06.look")
+    assert not solved.noted("lesson_06.look")
 
 
 def test_a_folder_that_cannot_be_written_is_no_fault(tmp_path, monkeypatch, capsys):
@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_written_is_no_fault(tmp_path, monkeypatch, caps
     monkeypatch.setenv("LMLIB_PROGRESS", str(tmp_path / "file"))
     lesson_06.look.check(lesson_06.look.reference)
     assert "correct" in capsys.readouterr().out
-    assert progress.noted("lesson_06.look") == ""
+    assert solved.noted("lesson_06.look") == ""
     assert "in all 0 of" in "\n".join(progress.report())
 
 
@@ -193,9 +193,9 @@ def test_two_notebooks_at_once_lose_nothing(notes_folder):
     import threading
 
     names = [f"lesson_06.e{i}" for i in range(40)]
-    threads = [threading.Thread(target=progress.note, args=(name,)) for name in names]
+    threads = [threading.Thread(target=solved.note, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(progress.noted(name) for name in names)
+    assert all(solved.noted(name) for name in names)

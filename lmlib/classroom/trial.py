@@ -24,7 +24,7 @@ from ..exercises.limits import Shortened, call
 SECONDS = 10.0  # for all cases of one test
 ROUNDS = 5  # how often a hidden test draws fresh cases
 MEMORY = 1 << 30  # bytes that an answer may take on top of what the notebook holds
-STACK_ROOM_S = 1.0  # what a child gets beyond its seconds, to say that time was up
+LAST_WORD_S = 1.0  # what a child gets beyond its seconds, to say that time was up
 
 
 class _Closed(importlib.abc.MetaPathFinder):
@@ -112,7 +112,7 @@ def _apart(judge, seconds):
         _be_the_child(judge, into)
     os.close(into)
     try:
-        said, ended = _read(out, time.monotonic() + seconds + STACK_ROOM_S)
+        said, ended = _read(out, time.monotonic() + seconds + LAST_WORD_S)
     finally:
         os.close(out)
         with contextlib.suppress(ProcessLookupError):

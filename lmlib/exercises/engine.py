@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import progress
+from .. import solved
 from .compare import changed, difference, short
 from .limits import Shortened, call
 
@@ -132,7 +132,7 @@ class Exercise:
             verdict = self.verdict(answer)
             print(verdict)
             if verdict.status == "correct":
-                progress.note(f"{self.reference.__module__.rpartition('.')[2]}.{self.name}")
+                solved.note(f"{self.reference.__module__.rpartition('.')[2]}.{self.name}")
         except Exception as error:  # a fault of the exercise, not of the learner
             print(f"{self.name}: the check itself failed ({type(error).__name__}: {error}); please report it.")
 
