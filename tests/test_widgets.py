@@ -103,19 +103,19 @@ def test_sentence_names_prompt_temperature_and_likeliest(view):
 
 def test_nothing_is_betrayed_before_the_answer(view, model):
     panel = view.build()
-    covered = panel.bars.value
+    covered = panel.image.value
     panel.slider.value = 0.5
     panel.again.click()
-    assert panel.bars.value == covered and not model.written
+    assert panel.image.value == covered and not model.written
     assert "0.5" not in panel.sentence.value
 
 
 @pytest.mark.parametrize("answer, mark", [("a", "✓ Yes, 'a'."), ("b", "✗ You said 'b'"), (SHOW, "")])
 def test_an_answer_uncovers_the_picture_and_is_judged(view, model, answer, mark):
     panel = view.build()
-    covered = panel.bars.value
+    covered = panel.image.value
     panel.answer.value = answer
-    assert panel.bars.value != covered
+    assert panel.image.value != covered
     assert mark in html.unescape(panel.sentence.value) and "temperature 1.00" in panel.sentence.value
     assert model.written == [("a b", 1.0, 0)] and "<b> writes 0</b>" in panel.written.value
 
@@ -123,9 +123,9 @@ def test_an_answer_uncovers_the_picture_and_is_judged(view, model, answer, mark)
 def test_the_slider_moves_picture_and_sentence_and_asks_the_model_nothing(view, model):
     panel = view.build()
     panel.answer.value = SHOW
-    before, asked = panel.bars.value, len(model.asked)
+    before, asked = panel.image.value, len(model.asked)
     panel.slider.value = 0.3
-    assert panel.bars.value != before and "temperature 0.30" in panel.sentence.value
+    assert panel.image.value != before and "temperature 0.30" in panel.sentence.value
     assert panel.guard.alt == view.alt()
     assert len(model.asked) == asked == 1
     assert model.written[-1] == ("a b", 0.3, 0)
@@ -136,9 +136,9 @@ def test_a_moved_picture_is_pixel_for_pixel_a_fresh_one(view):
     panel.answer.value = SHOW
     for temperature in (0.2, 2.0, 0.7):
         panel.slider.value = temperature
-    moved = pixels(panel.bars.value)
+    moved = pixels(panel.image.value)
     panel._draw_bars()
-    assert np.array_equal(moved, pixels(panel.bars.value))
+    assert np.array_equal(moved, pixels(panel.image.value))
 
 
 def test_draw_again_takes_the_next_seed(view, model):
@@ -153,12 +153,12 @@ def test_draw_again_takes_the_next_seed(view, model):
 def test_a_new_text_asks_a_new_question_at_the_same_height(view):
     panel = view.build()
     panel.answer.value = "a"
-    height = pixels(panel.bars.value).shape
+    height = pixels(panel.image.value).shape
     panel.text.value = "b<i>"
     assert panel.answer.value is None and "b&lt;i&gt;" in panel.question.value
-    assert pixels(panel.bars.value).shape == height
+    assert pixels(panel.image.value).shape == height
     panel.answer.value = "a"
-    assert pixels(panel.bars.value).shape == height  # though the truth of this text is not known
+    assert pixels(panel.image.value).shape == height  # though the truth of this text is not known
     assert "truly" not in panel.sentence.value
 
 

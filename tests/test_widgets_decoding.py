@@ -94,7 +94,7 @@ def test_bars_are_as_long_as_the_probabilities(view):
         assert hatched.get_visible() == (not cut.kept[i]) == text.get_text().endswith("cut")
     assert bars.rows[5][1].get_width() == pytest.approx(cut.after[5:].sum())
     view.settings.update(top_p=None, top_k=1)
-    bars.update()
+    bars.update(view)
     assert [row[0].get_visible() for row in bars.rows] == [False] + 5 * [True]
     assert bars.rows[0][1].get_width() == 1
 

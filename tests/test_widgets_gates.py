@@ -145,11 +145,11 @@ def test_units_and_held_gates_make_other_pictures(view):
 
 def test_the_picture_is_covered_until_answered(view):
     panel = view.build()
-    covered = panel.board.value
+    covered = panel.image.value
     panel.step.value = 0
-    assert panel.board.value == covered
+    assert panel.image.value == covered
     panel.answer.value = SHOW
-    assert panel.board.value != covered and "forget gate" in said(panel)
+    assert panel.image.value != covered and "forget gate" in said(panel)
 
 
 def test_right_and_wrong_answers(view):
@@ -166,9 +166,9 @@ def test_controls_move_picture_and_sentence(view):
     panel = view.build()
     panel.answer.value = SHOW
     for control, value, word in ((panel.unit, 5, "Unit 5"), (panel.step, 0, "'the'"), (panel.held, 1.0, "left free")):
-        before = panel.board.value
+        before = panel.image.value
         control.value = value
-        assert panel.board.value != before and word in said(panel)
+        assert panel.image.value != before and word in said(panel)
     panel.known[0].click()
     assert panel.unit.value == 2 and "hats" in said(panel)
 
@@ -184,7 +184,7 @@ def test_the_blitted_picture_is_the_drawn_one(view):
     def differing(unit):
         view.unit = unit
         fig, _ = view._picture()
-        return (np.abs(pixels(panel.board.value) - pixels(plots.png_of(fig))).max(axis=2) > 2).mean()
+        return (np.abs(pixels(panel.image.value) - pixels(plots.png_of(fig))).max(axis=2) > 2).mean()
 
     assert differing(3) < 0.005  # the frame's thin line lies over or under the grid
     assert differing(5) > 0.05

@@ -199,17 +199,17 @@ def test_place_and_model_move_the_picture(view):
 
 
 def test_bars_are_as_deep_as_the_influence(view):
-    fig, parts = view._draw()
+    fig, artists = view._picture()
     view.place = 6
-    view._move(parts)
-    depths = [path.vertices[:, 1].max() - path.vertices[:, 1].min() for path in parts["bars"].get_paths()]
+    artists.update(view)
+    depths = [path.vertices[:, 1].max() - path.vertices[:, 1].min() for path in artists.bars.get_paths()]
     sizes = view.compute("RNN", 6).sizes
     assert np.array(depths) / max(depths) == pytest.approx(sizes / sizes.max())
-    assert len(parts["veil"].get_paths()) == len(view.words) - 7
-    line, _ = parts["curves"]["window"]
+    assert len(artists.veil.get_paths()) == len(view.words) - 7
+    line, _ = artists.curves["window"]
     x, y = line.get_data()
     assert list(x) == [0, 1, 2, 3] and y[3] == LEAST  # three words felt, and the line's end
-    assert parts["curves"]["RNN"][0].get_ydata() == pytest.approx(sizes[::-1] / sizes.max())
+    assert artists.curves["RNN"][0].get_ydata() == pytest.approx(sizes[::-1] / sizes.max())
 
 
 def test_a_new_text_asks_anew_and_a_bad_one_changes_nothing(view):

@@ -167,10 +167,10 @@ def test_buttons_and_slider_step_and_stop_at_the_ends(view):
 
 
 def test_only_what_was_read_is_in_the_strip(view):
-    fig, parts = view._draw()
+    fig, artists = view._picture()
     view.step = 1
-    view._move(parts)
-    assert parts["frame"].get_x() == 0.5
+    artists.update(view)
+    assert artists.frame.get_x() == 0.5
     drawn, top = pixels(plots.png_of(fig)), fig.axes[0]
     for step in range(4):
         x, y = top.transData.transform([(step, unit + 0.3) for unit in range(8)]).T.astype(int)

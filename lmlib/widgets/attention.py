@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from .. import plots
 from ..models.attention import causal_mask
-from .base import SHOW, Guard, QuickPanel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 LONGEST = 40  # queries or keys in one picture: more could not be read
 BELOW = 2.5  # inches for the bars and for all that is written
@@ -67,7 +67,7 @@ def attention_of(model, tokenizer, text):
     return Attention(tokens, tokens, weights[0].cpu().numpy(), allowed.cpu().numpy())
 
 
-class AttentionView(View):
+class AttentionView(QuickView):
     """Look at attention weights: a row for each query, a column for each key, and the chosen query's row as bars.
 
     source: a `RecurrentLM` with attention (then give its tokenizer), or a function from a text to an `Attention`.
@@ -131,10 +131,6 @@ class AttentionView(View):
     def _named(self):
         name = self.names[self.head]
         return name[:1].upper() + name[1:]
-
-    def figure(self):
-        fig, _ = self._picture(self.title())
-        return fig
 
     def _tall(self):
         """Inches for the heat map."""
@@ -227,29 +223,22 @@ class AttentionPanel(QuickPanel):
     """The live view. A new text asks for a guess first; after that every control answers at once."""
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.text = W.Text(value=view.text, description="Text", continuous_update=False, layout=wide, style=named)
-        self.question, self.sentence = W.HTML(), W.HTML()
-        self.sentence.add_class("lm-live")
-        self.answer = W.ToggleButtons(options=[SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
+        super().__init__(view)
+        look = across()
+        self.text = W.Text(value=view.text, description="Text", continuous_update=False, **look)
         options = [(name, head) for head, name in enumerate(view.names)]
         self.head = W.ToggleButtons(
-            options=options, value=view.head, description="Head", style={"button_width": "auto", **named}
+            options=options, value=view.head, description="Head", style={"button_width": "auto", **look["style"]}
         )
-        self.query = W.IntSlider(value=view.query, min=0, max=1, description="Query", layout=wide, style=named)
-        self.image = picture()
-        self.guard = Guard()
+        self.query = W.IntSlider(value=view.query, min=0, max=1, description="Query", **look)
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.head.observe(self._safely(self._new_head), "value")
         self.query.observe(self._safely(self._new_query), "value")
         head = [self.head] if len(view.names) > 1 else []
-        super().__init__(
-            [self.text, self.question, self.answer, *head, self.query, self.sentence, self.image, self.guard]
-        )
+        self.children = [
+            self.text, self.question, self.answer, *head, self.query, self.sentence, self.image, self.guard,
+        ]  # fmt: skip
 
     # -- the question
 
@@ -266,13 +255,11 @@ class AttentionPanel(QuickPanel):
             f"<b>Predict first.</b> In {html.escape(view.names[view.head])}, which key gets the largest weight from "
             f"query {view.query}, {html.escape(_spoken(view.found.queries[view.query]))}?"
         )
-        self._setting = True  # new options select the first of them for a moment: that is no answer
         places = sorted({best, *others})
-        self.answer.options = [*((f" {key}: {_face(view.found.keys[key])} ", key) for key in places), (SHOW, SHOW)]
-        self.answer.value = None
-        self.query.max = max(1, len(view.found.queries) - 1)
-        self.query.value = view.query
-        self._setting, self._fast = False, None
+        self._offer([*((f" {key}: {_face(view.found.keys[key])} ", key) for key in places), (SHOW, SHOW)])
+        with self._quietly():
+            self.query.max = max(1, len(view.found.queries) - 1)
+            self.query.value = view.query
         self._cover(*plots.figure(height=view._tall() + BELOW))
 
     def _verdict(self):
@@ -296,7 +283,5 @@ class AttentionPanel(QuickPanel):
         self._show() if self._fast is not None else self._ask()
 
     def _new_query(self, change):
-        if self._setting:
-            return
         self.view.query = min(change["new"], len(self.view.found.queries) - 1)
         self._show() if self._fast is not None else self._ask()

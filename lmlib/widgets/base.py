@@ -2,6 +2,7 @@
 
 import html
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import anywidget
@@ -52,6 +53,17 @@ class View:
         display(data, metadata=metadata, raw=True)
 
 
+class QuickView(View):
+    """A view whose figure is laid out once: `_picture(title)` gives it, and its artists, which have `moving()` and
+    `update(view)`.
+    """
+
+    def figure(self):
+        fig, artists = self._picture(self.title())
+        artists.update(self)
+        return fig
+
+
 def bundle(widget, png, alt):
     """One output in three forms: the widget where a kernel runs, else the picture, else the sentence."""
     picture, metadata = plots.picture_bundle(png, alt)
@@ -99,18 +111,34 @@ def picture(png=b"", width=792):
     return ipywidgets.Image(value=png, format="png", layout=ipywidgets.Layout(width=f"{width}px", max_width="100%"))
 
 
+def across(names="7em"):
+    """Layout and style of a control that is as wide as a picture, with so much room for its name."""
+    return {
+        "layout": ipywidgets.Layout(width="100%", max_width="792px"),
+        "style": {"description_width": names},
+    }
+
+
 class Panel(ipywidgets.VBox):
-    """A live view. A subclass makes `sentence` (HTML) and `guard` (`Guard`) and hands its callbacks to `_safely`.
+    """A live view, with `sentence` and `guard`; a subclass adds the rest, and hands its callbacks to `_safely`.
 
     lines: room for so many lines of the sentence, so that what stands below it never moves.
     """
 
     lines = 3
+    _setting = False  # while the panel itself moves its controls
+
+    def __init__(self, view):
+        super().__init__()
+        self.view, self.sentence, self.guard = view, ipywidgets.HTML(), Guard()
+        self.sentence.add_class("lm-live")
 
     def _safely(self, action):
         """An exception in a callback would be swallowed: say it where the learner looks."""
 
         def run(*event):
+            if self._setting:
+                return
             try:
                 action(*event)
             except Exception as problem:
@@ -118,12 +146,14 @@ class Panel(ipywidgets.VBox):
 
         return run
 
-    def _cover(self, fig, ax):
-        """Until the question is answered, an empty figure as large as what will come, so that nothing jumps."""
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+    @contextmanager
+    def _quietly(self):
+        """What the panel itself does to its controls is no deed of the learner: no callback runs."""
+        self._setting = True
+        try:
+            yield
+        finally:
+            self._setting = False
 
     def _say(self, sentence):
         height = f"{1.6 * self.lines:.1f}em"
@@ -133,28 +163,65 @@ class Panel(ipywidgets.VBox):
         self.guard.alt = sentence
 
 
-class QuickPanel(Panel):
-    """A panel that draws only what moves. A subclass adds `view`, whose `_picture()` gives a figure and its artists
-    (`moving()`, `update(view)`), `image`, and `_verdict()`: what became of the guess.
+class AskingPanel(Panel):
+    """A panel that asks before it shows: `question`, `answer` (buttons) and `image` besides.
+
+    options: the answers on offer. A subclass says in `_answered(answer)` what one does.
     """
 
+    def __init__(self, view, options=(SHOW,)):
+        super().__init__(view)
+        self.question, self.image = ipywidgets.HTML(), picture()
+        self.answer = ipywidgets.ToggleButtons(options=options, value=None, style={"button_width": "auto"})
+        self.answer.add_class("lm-answer")
+        self.answer.observe(self._safely(self._on_answer), "value")
+
+    def _offer(self, options):
+        """Ask anew, with these answers."""
+        with self._quietly():  # new options select the first of them for a moment: that is no answer
+            self.answer.options = options
+            self.answer.value = None
+
+    def _on_answer(self, change):
+        if change["new"] is not None:
+            self._answered(change["new"])
+
+    def _answered(self, answer):
+        raise NotImplementedError
+
+    def _cover(self, fig, ax):
+        """Until the question is answered, an empty figure as large as what will come, so that nothing jumps."""
+        ax.axis("off")
+        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
+        self.image.value = plots.png_of(fig)
+        self._say("Answer the question, then the picture appears.")
+
+
+class QuickPanel(AskingPanel):
+    """The panel of a `QuickView`: it draws only what moves."""
+
     _fast = None  # the drawn figure, once the question is answered
-    _setting = False  # while the panel itself moves its controls, which is no answer
+
+    def _cover(self, fig, ax):
+        self._fast = None
+        super()._cover(fig, ax)
 
     def _open(self):
         if self._fast is None:
             fig, self._artists = self.view._picture()
             self._fast = FastFigure(fig, self._artists.moving())
 
-    def _answered(self, change):
-        if change["new"] is None or self._setting:
-            return
+    def _answered(self, answer):
         self._open()
         self._show()
 
-    def _show(self):
+    def _show(self, verdict=""):
         if self._fast is None:  # not answered yet
             return
         self._artists.update(self.view)
         self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
+        self._say((verdict or self._verdict()) + self.view.alt())
+
+    def _verdict(self):
+        """What became of the guess, as long as what it was made for is shown."""
+        return ""

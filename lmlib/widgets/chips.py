@@ -10,7 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from .. import plots
 from ..text import BPETokenizer
-from .base import HERE, Guard, Panel, View
+from .base import HERE, Panel, View, across
 
 MOST = 1000  # chips drawn in the page: beyond that nobody reads them and the browser gets slow
 UNKNOWN_SIGN = "✗"
@@ -281,32 +281,28 @@ class ChipsPanel(Panel):
     """The live chips. A new text asks for a guess first; after that every control answers at once."""
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.text = W.Text(value=view.text, description="Text", continuous_update=False, layout=wide, style=named)
+        super().__init__(view)
+        look = across()
+        self.text = W.Text(value=view.text, description="Text", continuous_update=False, **look)
         self.which = W.ToggleButtons(
             options=list(view.tokenizers),
             value=view.name,
             description="Tokenizer",
-            style={**named, "button_width": "auto"},
+            style={**look["style"], "button_width": "auto"},
         )
         most = [view.n_merges(name) for name in view.tokenizers]
         self.slider = W.IntSlider(
-            value=0, min=0, max=max([n for n in most if n is not None], default=0), description="Merges done",
-            layout=W.Layout(width="100%", max_width="792px"), style=named,
-        )  # fmt: skip
+            value=0, min=0, max=max([n for n in most if n is not None], default=0), description="Merges done", **look
+        )
         self.question = W.HTML()
         self.guess = W.Text(
             placeholder="a number, then Enter", description="Your guess", continuous_update=False,
-            layout=W.Layout(width="280px"), style=named,
+            layout=W.Layout(width="280px"), style=look["style"],
         )  # fmt: skip
         self.show = W.Button(description="Just show me", tooltip="Show the tokens without a guess")
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
         self.chips = W.HTML()
-        self.guard = Guard()
-        look = W.HTML(f"<style>{(HERE / 'chips.css').read_text(encoding='utf-8')}</style>")
-        look.layout.display = "none"
+        css = W.HTML(f"<style>{(HERE / 'chips.css').read_text(encoding='utf-8')}</style>")
+        css.layout.display = "none"
         self._fit_slider()
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
@@ -317,7 +313,7 @@ class ChipsPanel(Panel):
         parts = [self.text, self.which, self.question, W.HBox([self.guess, self.show]), self.sentence, self.chips]
         if any(n is not None for n in most):
             parts.insert(2, self.slider)
-        super().__init__([*parts, look, self.guard])
+        self.children = [*parts, css, self.guard]
 
     def _say(self, sentence, more=""):
         # room for three lines, so that the chips stay where they are
@@ -326,9 +322,8 @@ class ChipsPanel(Panel):
 
     def _ask(self):
         self._covered, self._said = True, None
-        self._setting = True  # emptying the box is no answer
-        self.guess.value = ""
-        self._setting = False
+        with self._quietly():
+            self.guess.value = ""
         length = _count(len(self.view.text), "character")
         self.question.value = f"<b>Predict first.</b> The text has {length}. How many tokens will it be?"
         self.chips.value = '<ol class="lm-chips"></ol>'
@@ -358,12 +353,11 @@ class ChipsPanel(Panel):
     def _fit_slider(self):
         """The slider as the tokenizer wants it: its merges, or out of sight (its place stays)."""
         most = self.view.n_merges(self.view.name)
-        self._setting = True
         if most is not None:
-            self.slider.max = most
-            self.slider.value = most if self.view.merges is None else self.view.merges
+            with self._quietly():
+                self.slider.max = most
+                self.slider.value = most if self.view.merges is None else self.view.merges
         self.slider.layout.visibility = "hidden" if most is None else "visible"
-        self._setting = False
 
     def _new_tokenizer(self, change):
         self.view.name, self.view.merges = change["new"], None
@@ -371,12 +365,11 @@ class ChipsPanel(Panel):
         self._draw()
 
     def _new_merges(self, change):
-        if not self._setting:
-            self.view.merges = change["new"]
-            self._draw()
+        self.view.merges = change["new"]
+        self._draw()
 
     def _guessed(self, change):
-        if self._setting or not change["new"].strip():
+        if not change["new"].strip():
             return
         if not change["new"].strip().isdecimal():
             raise ValueError("Type a whole number, such as 12, or press 'Just show me'.")

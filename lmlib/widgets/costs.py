@@ -1,6 +1,5 @@
 """What would it cost? Sizes of a GPT, a text and a machine; memory, time, energy and money follow."""
 
-import html
 import math
 
 import ipywidgets as W
@@ -8,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from .. import cost, plots
 from ..models.gpt import GPTConfig
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 WIDTHS = tuple(64 * 2**i for i in range(9))  # to 16,384
 LAYERS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 80, 96, 128)
@@ -48,7 +47,7 @@ def as_time(hours):
     return f"{hours * cost.HOUR:.2g} seconds"
 
 
-class CostView(View):
+class CostView(QuickView):
     """Memory, operations, time, energy and money of training a GPT of GPT-2's form with Adam in mixed precision.
 
     d_model, layers; batch: texts of `context` tokens that one device reads at once; tokens: read in all; hardware:
@@ -159,11 +158,6 @@ class CostView(View):
             f"{as_time(now['hours'])}, {spelt(now['energy'])} kWh, {spelt(now['dollars'])} dollars."
         )
 
-    def figure(self):
-        fig, artists = self._picture(self.title())
-        artists.update(self)
-        return fig
-
     def _picture(self, title=None):
         """The figure, and what moves in it."""
         fig, (left, right) = plots.figure(1, 2, title=title, height=3.3, gridspec_kw={"width_ratios": [1.35, 1]})
@@ -226,25 +220,21 @@ class Artists:
                 text.set_text(said)
 
 
-class CostPanel(Panel):
+class CostPanel(QuickPanel):
     """The live view: a guess first; after that every slider answers at once."""
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.question = W.HTML(
+        super().__init__(view, [*((f"{n} times", n) for n in FACTORS), (SHOW, SHOW)])
+        look = across()
+        self.question.value = (
             f"<b>Predict first.</b> Width {view.d_model:,}, {view.layers} layers. You double the width. About how "
             "many times as many operations does each token then cost?"
         )
-        self.answer = W.ToggleButtons(
-            options=[*((f"{n} times", n) for n in FACTORS), (SHOW, SHOW)], value=None, style={"button_width": "auto"}
-        )
-        self.answer.add_class("lm-answer")
 
         def slider(name, options, text, write="{:,}".format):
             made = W.SelectionSlider(
                 options=[(write(value), value) for value in options],
-                value=getattr(view, name), description=text, layout=wide, style=named, continuous_update=True,
+                value=getattr(view, name), description=text, continuous_update=True, **look,
             )  # fmt: skip
             made.observe(self._safely(lambda change: self._changed(name, change["new"])), "value")
             return made
@@ -258,41 +248,26 @@ class CostPanel(Panel):
         }
         self.machine = W.ToggleButtons(
             options=list(cost.HARDWARE), value=view.hardware, description="Hardware",
-            style={"button_width": "auto", **named},
+            style={"button_width": "auto", **look["style"]},
         )  # fmt: skip
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.image, self.guard, self._fast = picture(), Guard(), None
         self._cover(*plots.figure(height=3.3))
-        self.answer.observe(self._safely(self._answered), "value")
         self.machine.observe(self._safely(lambda change: self._changed("hardware", change["new"])), "value")
-        super().__init__([
+        self.children = [
             self.question, self.answer, *self.sliders.values(), self.machine, self.sentence, self.image, self.guard,
-        ])  # fmt: skip
+        ]  # fmt: skip
 
-    def _answered(self, change):
-        if change["new"] is None:
-            return
+    def _answered(self, answer):
         verdict = ""
-        if change["new"] != SHOW:
+        if answer != SHOW:
             found = self.view.doubled()
             right = min(FACTORS, key=lambda n: abs(math.log(n / found)))
-            mark = "✓ Yes" if change["new"] == right else "✗ No"
+            mark = "✓ Yes" if answer == right else "✗ No"
             verdict = (
                 f"{mark}, {found:.2g} times: the matrices of the layers grow in both directions, the head in one. "
             )
-        if self._fast is None:
-            fig, self._artists = self.view._picture()
-            self._fast = FastFigure(fig, self._artists.moving())
+        self._open()
         self._show(verdict)
 
     def _changed(self, name, value):
         self.view.change(**{name: value})
         self._show()
-
-    def _show(self, verdict=""):
-        if self._fast is None:  # not answered yet
-            return
-        self._artists.update(self.view)
-        self.image.value = self._fast.png()
-        self._say(verdict + html.unescape(self.view.alt()))

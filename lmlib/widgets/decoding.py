@@ -11,7 +11,7 @@ from .. import plots
 from ..decoding import Decoding
 from ..generate import Reader, generate
 from ..plots.bars import share
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, QuickPanel, View, across
 
 ANSWERS = [("1", (1, 1)), ("2 to 5", (2, 5)), ("6 to 20", (6, 20)), ("21 to 100", (21, 100)), ("more", (101, 10**9))]
 OFF = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None, "repetition_penalty": 1.0}
@@ -136,6 +136,11 @@ class DecodingExplorer(View):
         text.text(0, 0.9, written, va="top", color=plots.COLOUR["ink"], size=9.5, linespacing=1.45)
         return fig
 
+    def _picture(self):
+        """The bars alone, and what moves in them."""
+        fig, ax = plots.figure(height=self.height())
+        return fig, Bars(ax, self)
+
     # ------------------------------------------------------------------- widget
 
     def build(self):
@@ -160,7 +165,6 @@ class Bars:
     """For each of the likeliest tokens a wide pale bar (before) and a narrow one (after); what is cut is hatched."""
 
     def __init__(self, ax, view):
-        self.view = view
         cut = view.compute()
         n = min(view.top, len(cut.tokens))
         names = [plots.visible(token) for token in cut.tokens[:n]]
@@ -185,7 +189,7 @@ class Bars:
         said = "wide and pale: the model's own; narrow and blue: with the settings; hatched: cut"
         ax.set_title(said, loc="left", size=9, weight="normal", color=colour["muted"])
         plots.bare(ax)
-        self.update()
+        self.update(view)
 
     def _sums(self, p):
         """Of the shown tokens, and of all others together."""
@@ -194,8 +198,8 @@ class Bars:
     def moving(self):
         return [artist for row in self.rows for artist in row]
 
-    def update(self):
-        cut = self.view.compute()
+    def update(self, view):
+        cut = view.compute()
         before, after = self._sums(cut.before), self._sums(cut.after)
         others = int(cut.kept[self.n :].sum())
         for i, (hatched, bar, text) in enumerate(self.rows):
@@ -210,17 +214,13 @@ class Bars:
             text.set_text(told)
 
 
-class DecodingPanel(Panel):
+class DecodingPanel(QuickPanel):
     """The live explorer: a guess first; after that every slider moves the bars at once, and a button writes."""
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "8em"}
-        look = {"layout": wide, "style": named}
+        super().__init__(view, [*ANSWERS, (SHOW, SHOW)])
+        look = across("8em")
         self.text = W.Text(value=view.prompt, description="Text so far", continuous_update=False, **look)
-        self.question = W.HTML()
-        self.answer = W.ToggleButtons(options=[*ANSWERS, (SHOW, SHOW)], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
         settings = view.settings
         counts = [("all", 0), *((str(k), k) for k in reversed(_counts(view)))]
         self.sliders = {
@@ -239,48 +239,32 @@ class DecodingPanel(Panel):
             ),
         }
         self.button = W.Button(description=f"Write {_number(view.texts)}", tooltip="Other ones at each press")
-        self.sentence, self.written = W.HTML(), W.HTML()
-        self.sentence.add_class("lm-live")
-        self.image, self.guard, self._fast = picture(), Guard(), None
-        self._cover()
+        self.written = W.HTML()
+        self._ask()
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         for name, slider in self.sliders.items():
             slider.observe(self._safely(self._slid(name)), "value")
         self.button.on_click(self._safely(self._write))
-        super().__init__(
-            [self.text, self.question, self.answer, self.sentence, *self.sliders.values(), self.image, self.button,
-             self.written, self.guard]
-        )  # fmt: skip
+        self.children = [
+            self.text, self.question, self.answer, self.sentence, *self.sliders.values(), self.image, self.button,
+            self.written, self.guard,
+        ]  # fmt: skip
 
-    def _cover(self):
+    def _ask(self):
         """A question, and nothing that would betray its answer."""
-        self._fast, self._asked = None, self.view.said()
+        self._asked = self.view.said()
         self.question.value = (
             f"<b>Predict first.</b> After <code>{html.escape(_end(self.view.prompt))}</code> with {self._asked}: how "
             f"many of the {len(self.view.tokenizer):,} tokens stay?"
         )
         self.answer.value = None
-        fig, ax = plots.figure(height=self.view.height())  # as tall as what will come, so that nothing jumps
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
         self._list([])
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=self.view.height()))
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that cannot be read is refused here, nothing changed
         self.view.prompt = change["new"]
-        self._cover()
-
-    def _answered(self, change):
-        if change["new"] is None:
-            return
-        if self._fast is None:
-            fig, ax = plots.figure(height=self.view.height())
-            self._bars = Bars(ax, self.view)
-            self._fast = FastFigure(fig, self._bars.moving())
-        self._show()
+        self._ask()
 
     def _verdict(self):
         """What became of the guess; it was made for one setting, so elsewhere it is left out."""
@@ -288,13 +272,6 @@ class DecodingPanel(Panel):
             return ""
         kept, (low, high) = int(self.view.compute().kept.sum()), self.answer.value
         return f"✓ Yes, {kept:,}. " if low <= kept <= high else f"✗ No, {kept:,}. "
-
-    def _show(self):
-        if self._fast is None:  # not answered yet
-            return
-        self._bars.update()
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
 
     def _slid(self, name):
         def new_value(change):

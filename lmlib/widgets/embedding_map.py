@@ -16,7 +16,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.transforms import IdentityTransform
 
 from .. import plots
-from .base import FastFigure, Guard, Panel, View, picture
+from .base import FastFigure, Panel, View, across, picture
 
 NEIGHBOURS = 5  # of a word's so many true neighbours, how many are still its neighbours on the map?
 LISTED = 8  # neighbours in the list
@@ -538,9 +538,10 @@ class MapPanel(Panel):
     """The live map. Every control changes one thing; map, list and sentence move together."""
 
     WIDTH = 600  # pixels of the map; the list stands beside it
+    lines = 2
 
     def __init__(self, view):
-        self.view = view
+        super().__init__(view)
         view.answered = False  # first the learner's guess
         plots.figure()  # sets the fonts, which what follows measures
         rows, columns = _key_shape(view, self.WIDTH / 110 * 72 - 12)
@@ -561,7 +562,7 @@ class MapPanel(Panel):
         epochs = [(str(epoch), epoch) for epoch in view.vectors]  # a single one, without a history, is None
         self.epoch = W.SelectionSlider(
             options=epochs, index=list(view.vectors).index(view.epoch), description="Epoch",
-            layout=W.Layout(width="100%", max_width="792px"), style={"description_width": "5em"},
+            **across("5em"),
         )  # fmt: skip
         self.dimensions = W.ToggleButtons(options=[("2-D", 2), ("3-D", 3)], style={"button_width": "auto"})
         angle = dict(min=-90, max=90, step=5, layout=W.Layout(width="290px"), style={"description_width": "3em"})
@@ -578,9 +579,6 @@ class MapPanel(Panel):
         self.show = W.Button(description="Just show me", tooltip="Show the answer without a guess")
         self.map, self.near = picture(width=self.WIDTH), W.HTML()
         self.near.layout.width = "180px"
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.guard = Guard()
         self._ask()
         self._draw()
         self.word.observe(self._safely(self._new_word), "value")
@@ -595,7 +593,7 @@ class MapPanel(Panel):
         self.guess.observe(self._safely(self._guessed), "value")
         self.show.on_click(self._safely(self._shown))
         wrap = W.Layout(flex_flow="row wrap", max_width="800px")
-        super().__init__([
+        self.children = [
             W.HBox([self.word, W.HTML("Show:"), *self.filters], layout=wrap),
             *([self.epoch] if len(view.vectors) > 1 else []),
             W.HBox([self.dimensions, self.turn, self.tilt], layout=wrap),
@@ -603,12 +601,7 @@ class MapPanel(Panel):
             self.sentence,
             self.question, W.HBox(self.terms, layout=wrap), W.HBox([self.guess, self.show], layout=wrap), self.answer,
             self.guard,
-        ])  # fmt: skip
-
-    def _say(self, sentence):
-        self.sentence.value = (
-            f'<div style="min-height:3.2em;max-width:792px;line-height:1.6">{html.escape(sentence)}</div>'
-        )
+        ]  # fmt: skip
 
     # -- the picture
 
@@ -661,9 +654,8 @@ class MapPanel(Panel):
 
     def _ask(self):
         self.view.answered, self._guess = False, None
-        self._setting = True  # emptying the box is no answer
-        self.guess.value = ""
-        self._setting = False
+        with self._quietly():
+            self.guess.value = ""
         if self.view.analogy is None:
             self.question.value = "<b>An analogy.</b> a is to b as c is to ? Fill in three words."
         else:
@@ -679,7 +671,7 @@ class MapPanel(Panel):
         self._draw()
 
     def _guessed(self, change):
-        if self._setting or not change["new"].strip():
+        if not change["new"].strip():
             return
         self._guess = change["new"].strip()
         self._shown()

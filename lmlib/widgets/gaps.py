@@ -6,7 +6,7 @@ import ipywidgets as W
 import numpy as np
 
 from .. import plots
-from .base import SHOW, Guard, Panel, View, picture
+from .base import SHOW, AskingPanel, View, across
 
 TOP = 7  # words in each picture
 SAME, OTHER = "the same word", "different words"
@@ -102,29 +102,22 @@ def _title(found):
     return "; ".join(f"{name}: “{words[0]}”" for name, words, _ in found)
 
 
-class GapPanel(Panel):
+class GapPanel(AskingPanel):
     """The live view: a text with a gap, a guess, then the bars. A new text is a new question."""
 
     lines = 3
 
     def __init__(self, view):
-        self.view, self._asking = view, False
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "4em"}
-        self.text = W.Text(value=view.text, description="Text", continuous_update=False, layout=wide, style=named)
+        super().__init__(view, [SAME, OTHER, SHOW])
+        self.text = W.Text(value=view.text, description="Text", continuous_update=False, **across("4em"))
         who = html.escape(" and ".join(view.fillers))
-        self.question = W.HTML(f"<b>Predict first.</b> Which word comes first at the gap, for {who}?")
-        self.answer = W.ToggleButtons(options=[SAME, OTHER, SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.image, self.guard = picture(), Guard()
+        self.question.value = f"<b>Predict first.</b> Which word comes first at the gap, for {who}?"
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
-        super().__init__([self.text, self.question, self.answer, self.sentence, self.image, self.guard])
+        self.children = [self.text, self.question, self.answer, self.sentence, self.image, self.guard]
 
     def _ask(self):
-        self._asking, self.answer.value, self._asking = True, None, False
+        self.answer.value = None
         self._cover(*plots.figure(height=3.3))
 
     def _new_text(self, change):
@@ -132,13 +125,9 @@ class GapPanel(Panel):
         self.view.text = change["new"]
         self._ask()
 
-    def _answered(self, change):
-        if change["new"] is None or self._asking:
-            return
+    def _answered(self, answer):
         found = self.view.compute()
         self.image.value = plots.png_of(self.view._picture(found))
         right = SAME if _same(found) else OTHER
-        verdict = ""
-        if change["new"] != SHOW:
-            verdict = f"{'✓ Yes' if change['new'] == right else '✗ No'}, {right}. "
+        verdict = "" if answer == SHOW else f"{'✓ Yes' if answer == right else '✗ No'}, {right}. "
         self._say(verdict + _sentence(found))

@@ -9,7 +9,7 @@ import torch
 
 from .. import plots
 from ..models.lstm import LSTM
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 GATES = ("forget", "input", "output")
 LONGEST = 60  # tokens in one picture: more could not be read
@@ -62,7 +62,7 @@ def cell_of(layer):
     raise ValueError(f"the gate board shows an LSTM with one layer, not {type(layer).__name__}")
 
 
-class GateBoard(View):
+class GateBoard(QuickView):
     """Look at one unit of an LSTM while it reads a text: its three gates and its cell.
 
     model: a language model with `embedding` and an LSTM of one layer as `layer` (`RecurrentLM` with cell "lstm").
@@ -142,10 +142,6 @@ class GateBoard(View):
         place = self.biggest_step()
         return f"The cell of unit {self.unit}{self._named()} moves most at {plots.spoken(self.tokens[place])}"
 
-    def figure(self):
-        fig, _ = self._picture(self.title())
-        return fig
-
     def _picture(self, title=None):
         """The figure, and what moves in it."""
         n = len(self.tokens)
@@ -204,48 +200,39 @@ class Artists:
         self.top.set_ylim(-highest, highest)
 
 
-class GatePanel(Panel):
+class GatePanel(QuickPanel):
     """The live gate board. Every control changes one thing; picture and sentence move together."""
 
     HELD = {"left free": None, "held at 0": 0.0, "held at 0.5": 0.5, "held at 0.9": 0.9, "held at 1": 1.0}
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.text = W.Text(value=view.text, description="Text", continuous_update=False, layout=wide, style=named)
-        self.question, self.sentence = W.HTML(), W.HTML()
-        self.sentence.add_class("lm-live")
-        self.answer = W.ToggleButtons(options=[SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
+        super().__init__(view)
+        look = across()
+        self.text = W.Text(value=view.text, description="Text", continuous_update=False, **look)
         last = view.cell.hidden_size - 1
-        self.unit = W.IntSlider(value=view.unit, min=0, max=last, description="Unit", layout=wide, style=named)
+        self.unit = W.IntSlider(value=view.unit, min=0, max=last, description="Unit", **look)
         self.known = [W.Button(description=f"{unit}: {name}", layout=W.Layout(width="auto"))
                       for unit, name in view.units.items()]  # fmt: skip
-        self.step = W.IntSlider(
-            value=view.step, min=0, max=len(view.tokens) - 1, description="Token", layout=wide, style=named
-        )
+        self.step = W.IntSlider(value=view.step, min=0, max=len(view.tokens) - 1, description="Token", **look)
         choices = list(self.HELD.items())
         if view.held not in self.HELD.values():
             choices.append((f"held at {view.held:g}", view.held))
         self.held = W.ToggleButtons(
-            options=choices, value=view.held, description="Forget gate", style={"button_width": "auto", **named}
-        )
-        self.board = picture()
-        self.guard = Guard()
-        self._fast = self._artists = None
+            options=choices, value=view.held, description="Forget gate",
+            style={"button_width": "auto", **look["style"]},
+        )  # fmt: skip
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.unit.observe(self._safely(self._new_unit), "value")
         self.step.observe(self._safely(self._new_step), "value")
         self.held.observe(self._safely(self._new_held), "value")
         for button, unit in zip(self.known, view.units):
             button.on_click(self._safely(lambda _, unit=unit: setattr(self.unit, "value", unit)))
         wrap = W.Layout(flex_flow="row wrap", max_width="800px")
-        super().__init__([
+        self.children = [
             self.text, self.question, self.answer, self.unit, W.HBox(self.known, layout=wrap),
-            self.held, self.step, self.sentence, self.board, self.guard,
-        ])  # fmt: skip
+            self.held, self.step, self.sentence, self.image, self.guard,
+        ]  # fmt: skip
 
     # -- the question
 
@@ -259,40 +246,17 @@ class GatePanel(Panel):
             f"<b>Predict first.</b> At which of these tokens does the cell of unit {view.unit}"
             f"{html.escape(view._named())} move most?"
         )
-        options = [(f" {place}: {plots.visible(view.tokens[place])} ", place) for place in places]
-        self._asking = True  # new options select the first of them for a moment: that is no answer
-        self.answer.options = [*options, (SHOW, SHOW)]
-        self.answer.value = None
-        self._asking = False
-        self._fast = None
-        fig, ax = plots.figure(height=4.4)
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.board.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        self._offer([*((f" {place}: {plots.visible(view.tokens[place])} ", place) for place in places), (SHOW, SHOW)])
+        self._cover(*plots.figure(height=4.4))
 
-    def _answered(self, change):
-        if change["new"] is None or self._asking:
-            return
+    def _answered(self, answer):
         best = self.view.biggest_step()
-        verdict = ""
-        if change["new"] != SHOW:
-            right = change["new"] == best
-            said = plots.spoken(self.view.tokens[best])
-            verdict = f"✓ Yes, {said}. " if right else f"✗ It is {said}, token {best}. "
-        if self._fast is None:
-            fig, self._artists = self.view._picture()
-            self._fast = FastFigure(fig, self._artists.moving())
-        self._show(verdict)
+        said = plots.spoken(self.view.tokens[best])
+        verdict = f"✓ Yes, {said}. " if answer == best else f"✗ It is {said}, token {best}. "
+        self._open()
+        self._show("" if answer == SHOW else verdict)
 
     # -- what changes
-
-    def _show(self, verdict=""):
-        if self._fast is None:  # still covered
-            return
-        self._artists.update(self.view)
-        self.board.value = self._fast.png()
-        self._say(verdict + self.view.alt())
 
     def _new_text(self, change):
         self.view.read(change["new"])

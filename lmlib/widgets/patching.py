@@ -8,14 +8,14 @@ from matplotlib.patches import Rectangle
 
 from .. import plots
 from ..inside import Patching
-from .base import SHOW, Guard, QuickPanel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 SHOWN = 24  # places in one picture: the last ones of a longer text
 WRITTEN = 0.1  # from here on a cell has its number
 RUNS = ("second text", "patched", "first text")
 
 
-class PatchView(View):
+class PatchView(QuickView):
     """Two texts of equally many tokens. Behind each layer and at each place, the second text's vector is replaced by
     the first's: how far does the answer go from the second text's to the first's?
 
@@ -119,11 +119,6 @@ class PatchView(View):
             f"Strongest places: {best}."
         )
 
-    def figure(self):
-        fig, artists = self._picture(self.title())
-        artists.update(self)
-        return fig
-
     def _picture(self, title=None):
         """The figure, and what moves in it."""
         fig, (top, low) = plots.figure(2, 1, title=title, height=4.9, gridspec_kw={"height_ratios": [2.2, 1.5]})
@@ -193,33 +188,24 @@ class PatchPanel(QuickPanel):
     lines = 6
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
+        super().__init__(view)
+        look = across()
         self.first, self.second = (
-            W.Textarea(value=text, description=name, continuous_update=False, layout=wide, style=named, rows=3)
+            W.Textarea(value=text, description=name, continuous_update=False, rows=3, **look)
             for text, name in zip(view.texts, ("First text", "Second text"))
         )
-        self.question, self.sentence = W.HTML(layout=wide), W.HTML()
-        self.sentence.add_class("lm-live")
-        self.answer = W.ToggleButtons(options=[SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
-        self.layer = W.IntSlider(
-            value=view.layer, min=0, max=len(view.shares) - 1, description="Layer", layout=wide, style=named
-        )
-        self.place = W.IntSlider(value=0, min=0, max=1, description="Place", layout=wide, style=named)
-        self.image, self.guard = picture(), Guard()
+        self.question.layout = look["layout"]
+        self.layer = W.IntSlider(value=view.layer, min=0, max=len(view.shares) - 1, description="Layer", **look)
+        self.place = W.IntSlider(value=0, min=0, max=1, description="Place", **look)
         self._ask()
         for box in (self.first, self.second):
             box.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.layer.observe(self._safely(self._new_cell), "value")
         self.place.observe(self._safely(self._new_cell), "value")
-        super().__init__(
-            [
-                self.first, self.second, self.question, self.answer, self.layer, self.place, self.sentence,
-                self.image, self.guard,
-            ]
-        )  # fmt: skip
+        self.children = [
+            self.first, self.second, self.question, self.answer, self.layer, self.place, self.sentence,
+            self.image, self.guard,
+        ]  # fmt: skip
 
     def _ask(self):
         """New texts: a new question, and the picture covered."""
@@ -233,24 +219,18 @@ class PatchPanel(QuickPanel):
             "second, at one place. At which place does that move the answer most towards "
             f"{html.escape(view.names[0])}?"
         )
-        self._setting = True  # new options select the first of them for a moment: that is no answer
-        self.answer.options = [*((f" {place}: {view._place_name(place)} ", place) for place in places), (SHOW, SHOW)]
-        self.answer.value = None
-        self.place.max = max(1, n - 1)
-        self.place.value, self.layer.value = view.place, view.layer
-        self._setting, self._fast = False, None
+        self._offer([*((f" {place}: {view._place_name(place)} ", place) for place in places), (SHOW, SHOW)])
+        with self._quietly():
+            self.place.max = max(1, n - 1)
+            self.place.value, self.layer.value = view.place, view.layer
         self._cover(*plots.figure(height=4.9))
 
-    def _answered(self, change):
-        if change["new"] is None or self._setting:
-            return
-        self._open()
-        if change["new"] != SHOW:  # show what was asked for
-            self._setting = True
-            self.layer.value = self.view.layer = self._asked
-            self.place.value = self.view.place = self.view.strongest(self._asked)
-            self._setting = False
-        self._show()
+    def _answered(self, answer):
+        if answer != SHOW:  # show what was asked for
+            with self._quietly():
+                self.layer.value = self.view.layer = self._asked
+                self.place.value = self.view.place = self.view.strongest(self._asked)
+        super()._answered(answer)
 
     def _verdict(self):
         """What became of the guess; it was made for one cell, so elsewhere it is left out."""
@@ -265,8 +245,6 @@ class PatchPanel(QuickPanel):
         self._ask()
 
     def _new_cell(self, change):
-        if self._setting:
-            return
         self.view.layer = self.layer.value
         self.view.place = min(self.place.value, self.view.shares.shape[1] - 1)
         self._show()

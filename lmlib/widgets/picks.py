@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import plots
 from ..ranking import top
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 LISTED = 5  # goods in each list
 MOST = 5  # lists in one picture, the truth's among them
@@ -17,7 +17,7 @@ NOBODY = "somebody new"
 LETTERS = 21  # of a good's name
 
 
-class PicksView(View):
+class PicksView(QuickView):
     """Lists of the five goods that several recommenders think likeliest, for one history.
 
     goods: the goods' names. histories: mapping from a customer's name to what she picked, oldest first (numbers of
@@ -112,11 +112,6 @@ class PicksView(View):
             return "nothing yet"
         return ("…, " if len(self.picks) > SHOWN else "") + ", ".join(names)
 
-    def figure(self):
-        fig, artists = self._picture(self.title())
-        artists.update(self)
-        return fig
-
     def _picture(self, title=None):
         """The figure, and what moves in it."""
         names = [*self.models, *([TRUTH] if self.truth is not None else [])]
@@ -124,7 +119,9 @@ class PicksView(View):
         if self.truth is not None:
             note = "bar: true probability of the pick · ✓: one of the best possible five"
             fig.supxlabel(note, x=0.01, ha="left", size=8, color=plots.COLOUR["muted"])
-        return fig, Artists(axes[0], names, self.truth is not None)
+        artists = Artists(axes[0], names, self.truth is not None)
+        artists.update(self)
+        return fig, artists
 
     # ------------------------------------------------------------------- widget
 
@@ -170,34 +167,28 @@ class Artists:
             self.worth[name].set_text(f"together {p.sum():.0%}" if self.known else "")
 
 
-class PicksPanel(Panel):
+class PicksPanel(QuickPanel):
     """The live view. Each customer asks for a guess first; after that one can let her pick more."""
 
     lines = 6
 
     def __init__(self, view):
-        self.view, self._fast, self._setting = view, None, False
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
+        super().__init__(view)
+        look = across()
         self.who = W.Dropdown(
             options=[*view.histories, *([] if NOBODY in view.histories else [NOBODY])],
-            value=view.customer, description="Customer", style=named,
+            value=view.customer, description="Customer", style=look["style"],
         )  # fmt: skip
-        self.question = W.HTML(layout=wide)
-        self.answer = W.ToggleButtons(options=[SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
+        self.question.layout = look["layout"]
         self.more = W.Combobox(
             options=view.goods, placeholder="type or choose a good, then Enter", description="She picks",
-            continuous_update=False, ensure_option=False, style=named,
+            continuous_update=False, ensure_option=False, style=look["style"],
             layout=W.Layout(width="27em", max_width="100%"),
         )  # fmt: skip
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.image, self.guard = picture(), Guard()
         self._ask()
         self.who.observe(self._safely(self._new_customer), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.more.observe(self._safely(self._picked), "value")
-        super().__init__([self.who, self.question, self.answer, self.more, self.sentence, self.image, self.guard])
+        self.children = [self.who, self.question, self.answer, self.more, self.sentence, self.image, self.guard]
 
     def _ask(self):
         """A customer: a question, four answers, and the picture covered."""
@@ -213,18 +204,14 @@ class PicksPanel(Panel):
             f"<b>Predict first.</b> She has, oldest first: {html.escape(view._so_far())}. Which of these four is the "
             f"likeliest next pick{by}?"
         )
-        self._setting, self._covered, self._asked = True, True, list(view.picks)
-        self.answer.options = [*sorted(options), SHOW]
-        self.answer.value = None
-        self.more.value = ""
-        self._setting = False
+        self._asked = list(view.picks)
+        self._offer([*sorted(options), SHOW])
+        self._empty()
         self._cover(*plots.figure(height=3.5))
 
-    def _answered(self, change):
-        if self._setting or change["new"] is None:
-            return
-        self._covered = False
-        self._show()
+    def _empty(self):
+        with self._quietly():
+            self.more.value = ""
 
     def _verdict(self):
         """What became of the guess; it was made for one history, so after a further pick it is left out."""
@@ -233,26 +220,15 @@ class PicksPanel(Panel):
         mark = "✓ Yes" if self.answer.value == self._right else "✗ No"
         return f"{mark}, the {self._right} is the likeliest. "
 
-    def _show(self):
-        if self._fast is None:
-            fig, self._artists = self.view._picture()
-            self._artists.update(self.view)
-            self._fast = FastFigure(fig, self._artists.moving())
-        self._artists.update(self.view)
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
-
     def _new_customer(self, change):
         self.view.choose(change["new"])
         self._ask()
 
     def _picked(self, change):
-        if self._setting or not change["new"]:
+        if not change["new"]:
             return
-        if self._covered:
+        if self._fast is None:
             raise ValueError("Answer the question first; then let her pick more.")
         self.view.add(change["new"])
-        self._setting = True
-        self.more.value = ""
-        self._setting = False
+        self._empty()
         self._show()

@@ -11,14 +11,14 @@ from .. import plots
 from ..pictures.look import say_and_look
 from ..pictures.painter import paint
 from ..village import pictures as village
-from .base import SHOW, Guard, QuickPanel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 CORNERS = ("upper left", "upper right", "lower left", "lower right")
 ALL = "all heads"
 TALL = 4.3  # inches
 
 
-class PictureView(View):
+class PictureView(QuickView):
     """A sentence is painted by the village; the model says what it sees, and paints the sentence itself.
 
     model, stream: the GPT of lesson 19 and its `Stream`. sentence: what is shown first; later the learner's own.
@@ -106,11 +106,6 @@ class PictureView(View):
             )
         return text + f"Told the sentence, it paints a picture of its own: {self.verdict}."
 
-    def figure(self):
-        fig, artists = self._picture(self.title())
-        artists.update(self)
-        return fig
-
     def _picture(self, title=None):
         fig, (left, right) = plots.figure(1, 2, title=title, height=TALL + (0.6 if title else 0.3))
         plots.draw_picture(left, self.painted)
@@ -155,31 +150,25 @@ class PicturePanel(QuickPanel):
     lines = 4
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.text = W.Text(
-            value=view.sentence, description="Sentence", continuous_update=False, layout=wide, style=named
-        )
+        super().__init__(view, [*CORNERS, SHOW])
+        look = across()
+        self.text = W.Text(value=view.sentence, description="Sentence", continuous_update=False, **look)
         self.other = W.Button(description="another picture of it")
-        self.question, self.sentence = W.HTML(), W.HTML()
-        self.sentence.add_class("lm-live")
-        self.answer = W.ToggleButtons(options=[*CORNERS, SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
         layers, heads = view.model.config.n_layers, view.model.config.n_heads
         choices = [(f"layer {y + 1}, head {h + 1}", (y, h)) for y in range(layers) for h in range(heads)]
-        self.head = W.Dropdown(options=[(ALL, None), *choices], value=view.head, description="Look of", style=named)
-        self.word = W.IntSlider(value=view.word + 1, min=1, max=20, description="Word", layout=wide, style=named)
-        self.image, self.guard = picture(), Guard()
+        self.head = W.Dropdown(
+            options=[(ALL, None), *choices], value=view.head, description="Look of", style=look["style"]
+        )
+        self.word = W.IntSlider(value=view.word + 1, min=1, max=20, description="Word", **look)
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
         self.other.on_click(self._safely(self._another))
-        self.answer.observe(self._safely(self._answered), "value")
         self.head.observe(self._safely(self._new_head), "value")
         self.word.observe(self._safely(self._new_word), "value")
-        super().__init__(
-            [self.text, self.other, self.question, self.answer, self.word, self.head, self.sentence, self.image]
-            + [self.guard]
-        )
+        self.children = [
+            self.text, self.other, self.question, self.answer, self.word, self.head, self.sentence, self.image,
+            self.guard,
+        ]  # fmt: skip
 
     def _ask(self):
         """A new picture: a new question, and the rings not shown yet."""
@@ -191,17 +180,14 @@ class PicturePanel(QuickPanel):
             f"“{html.escape(view.caption)}”. Which quarter does it look at most for the word “{html.escape(word)}” "
             f"({view._where()})?"
         )
-        self._setting = True
-        self.answer.value = None
-        self.word.max = max(2, len(view.words))
-        self.word.value = view.word + 1
-        self._setting, self._fast = False, None
+        with self._quietly():
+            self.answer.value = None
+            self.word.max = max(2, len(view.words))
+            self.word.value = view.word + 1
         fig, (left, right) = plots.figure(1, 2, height=TALL + 0.3)  # as large as what will come, so nothing jumps
         plots.draw_picture(left, view.painted)
         left.set_title("painted", loc="left", size=10, weight="normal")
-        right.axis("off")
-        right.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
+        self._cover(fig, right)
         self._say("Answer the question, then the rings appear.")
 
     def _verdict(self):
@@ -224,7 +210,5 @@ class PicturePanel(QuickPanel):
         self._show() if self._fast is not None else self._ask()
 
     def _new_word(self, change):
-        if self._setting:
-            return
         self.view.word = min(change["new"], max(1, len(self.view.words))) - 1
         self._show() if self._fast is not None else self._ask()

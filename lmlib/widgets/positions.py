@@ -8,7 +8,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 
 from .. import plots
-from .base import SHOW, Guard, QuickPanel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 MOST = 128  # places in one picture: more could not be told apart
 SAME = 0.01  # scores of one distance that differ by less than this share of all scores' range count as the same
@@ -23,7 +23,7 @@ def by_distance(scores):
     return distances, np.array([d.min() for d in diagonals]), np.array([d.max() for d in diagonals])
 
 
-class PositionView(View):
+class PositionView(QuickView):
     """Scores between places: all of them as a map, and those of one query against the distance.
 
     scores: mapping from the name of a kind of positions to an array (n, n), a row for each query's place, a column
@@ -84,11 +84,6 @@ class PositionView(View):
             f"Scores of one distance differ by at most {self.spread():.0%} of the range of all scores."
         )
 
-    def figure(self):
-        fig, artists = self._picture(self.title())
-        artists.update(self)
-        return fig
-
     def _picture(self, title=None):
         """The figure, and what moves in it."""
         fig, (left, right) = plots.figure(1, 2, title=title, height=3.7, gridspec_kw={"width_ratios": [1, 1.25]})
@@ -142,30 +137,23 @@ class PositionPanel(QuickPanel):
     """The live view: a guess first; after that every control answers at once."""
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
+        super().__init__(view, [NO, YES, SHOW])
+        look = across()
         there = view.n - 1 - view.place if view.place != view.n - 1 - view.place else view.n - 1
         self._asked = view.name
-        self.question = W.HTML(
+        self.question.value = (
             f"<b>Predict first.</b> {html.escape(view.name[:1].upper() + view.name[1:])}: the query moves from place "
             f"{view.place} to place {there}. What becomes of its scores, drawn against the distance?"
         )
-        self.answer = W.ToggleButtons(options=[NO, YES, SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
         self.kind = W.ToggleButtons(
-            options=list(view.scores), value=view.name, description="Kind", style={"button_width": "auto", **named}
-        )
-        self.slider = W.IntSlider(
-            value=view.place, min=0, max=view.n - 1, description="Query at", layout=wide, style=named
-        )
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.image, self.guard = picture(), Guard()
+            options=list(view.scores), value=view.name, description="Kind",
+            style={"button_width": "auto", **look["style"]},
+        )  # fmt: skip
+        self.slider = W.IntSlider(value=view.place, min=0, max=view.n - 1, description="Query at", **look)
         self._cover(*plots.figure(height=3.7))
-        self.answer.observe(self._safely(self._answered), "value")
         self.kind.observe(self._safely(self._new_kind), "value")
         self.slider.observe(self._safely(self._new_place), "value")
-        super().__init__([self.question, self.answer, self.kind, self.slider, self.sentence, self.image, self.guard])
+        self.children = [self.question, self.answer, self.kind, self.slider, self.sentence, self.image, self.guard]
 
     def _verdict(self):
         """What became of the guess; it was made for one kind, so elsewhere it is left out."""

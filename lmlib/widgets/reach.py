@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from .. import plots
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 MOST = 120  # tokens of a text that can be looked at
 LEAST = 1e-6  # below a millionth of the largest influence a line ends
@@ -67,7 +67,7 @@ class Influence:
         return int(np.flatnonzero(self.by_distance >= NOTICEABLE).max(initial=0))
 
 
-class MemoryReach(View):
+class MemoryReach(QuickView):
     """Which words does a model still feel? A bar under each word, and the influence against the distance.
 
     models: mapping from name to model: a neural language model (ids (batch, time) -> logits) with an embedding, or
@@ -121,16 +121,12 @@ class MemoryReach(View):
         said = f"Predicting after {_quoted(self.words[self.place])}, {_count(self.place)} after the start. "
         return said + f"Words back to the furthest one with 1 % of the largest influence: {reaches}."
 
-    def figure(self):
+    def title(self):
         found = self.compute(self.name, self.place)
-        fig, parts = self._draw(
-            f"{self.name}: beyond {_count(found.reach)} back, no word has 1 % of the largest influence"
-        )
-        self._move(parts)
-        return fig
+        return f"{self.name}: beyond {_count(found.reach)} back, no word has 1 % of the largest influence"
 
-    def _draw(self, title=None):
-        """The figure with everything that does not change, and its moving parts by name."""
+    def _picture(self, title=None):
+        """The figure with everything that does not change, and what moves in it."""
         places, lines = _flow(self.words)
         tall = LINE / 72 * lines + 0.1
         fig, (top, low) = plots.figure(
@@ -167,34 +163,46 @@ class MemoryReach(View):
         low.set_yticks([1, 1e-2, 1e-4, 1e-6], ["1", "0.01", "0.0001", "≤ 0.000001"])
         low.minorticks_off()
         low.set(xlabel="words back from the one just read", ylabel="influence\n(1 = the largest)")
-        return fig, {"places": places, "bars": bars, "veil": veil, "frame": frame, "curves": curves}
-
-    def _move(self, parts):
-        """Put the moving parts where they belong at this place, for this model."""
-        shares = self.compute(self.name, self.place).by_distance[::-1]
-        places, read = parts["places"], self.place + 1
-        parts["bars"].set_verts([_bar(place, float(part)) for place, part in zip(places, shares)])
-        parts["veil"].set_verts([_box(x, line * LINE, wide, 18) for x, line, wide in places[read:]])
-        x, line, wide = places[self.place]
-        parts["frame"].set_bounds(x, line * LINE, wide, 17)
-        ends = []
-        for name, (line, label) in parts["curves"].items():
-            values = self.compute(name, self.place).by_distance
-            gone = np.flatnonzero(values >= LEAST).max(initial=0) + 2  # the line ends where nothing is left
-            values = values[:gone].clip(min=LEAST)
-            line.set_data(np.arange(len(values)), values)
-            line.set_linewidth(2.6 if name == self.name else 1.2)
-            label.set_weight("bold" if name == self.name else "normal")
-            ends.append((values[-1], label, len(values) - 1))
-        lowest = 0.0
-        for value, label, x in sorted(ends, key=lambda end: end[0]):  # labels at least one line of writing apart
-            lowest = max(value, lowest * 4)
-            label.xy = (x, lowest)
+        return fig, Artists(places, bars, veil, frame, curves)
 
     # ------------------------------------------------------------------- widget
 
     def build(self):
         return ReachPanel(self)
+
+
+@dataclass
+class Artists:
+    """What moves: bars under words, a veil over those not read yet, a frame; for each model a line and its label."""
+
+    places: list
+    bars: PolyCollection
+    veil: PolyCollection
+    frame: Rectangle
+    curves: dict
+
+    def moving(self):
+        return [self.bars, self.veil, self.frame, *(artist for pair in self.curves.values() for artist in pair)]
+
+    def update(self, view):
+        shares = view.compute(view.name, view.place).by_distance[::-1]
+        self.bars.set_verts([_bar(place, float(part)) for place, part in zip(self.places, shares)])
+        self.veil.set_verts([_box(x, line * LINE, wide, 18) for x, line, wide in self.places[view.place + 1 :]])
+        x, line, wide = self.places[view.place]
+        self.frame.set_bounds(x, line * LINE, wide, 17)
+        ends = []
+        for name, (line, label) in self.curves.items():
+            values = view.compute(name, view.place).by_distance
+            gone = np.flatnonzero(values >= LEAST).max(initial=0) + 2  # the line ends where nothing is left
+            values = values[:gone].clip(min=LEAST)
+            line.set_data(np.arange(len(values)), values)
+            line.set_linewidth(2.6 if name == view.name else 1.2)
+            label.set_weight("bold" if name == view.name else "normal")
+            ends.append((values[-1], label, len(values) - 1))
+        lowest = 0.0
+        for value, label, x in sorted(ends, key=lambda end: end[0]):  # labels at least one line of writing apart
+            lowest = max(value, lowest * 4)
+            label.xy = (x, lowest)
 
 
 LOOKS = (("alternative", "--"), ("model", "-"), ("hidden", "-."), ("attention", ":"))
@@ -236,35 +244,25 @@ def _count(number):
     return f"{number} word{'' if number == 1 else 's'}"
 
 
-class ReachPanel(Panel):
+class ReachPanel(QuickPanel):
     """The live view. A new text asks for a guess first; after that every control answers at once."""
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.text = W.Textarea(
-            value=view.text, description="Text", continuous_update=False, rows=3, layout=wide, style=named
-        )
+        super().__init__(view, [*ANSWERS, (SHOW, SHOW)])
+        look = across()
+        self.text = W.Textarea(value=view.text, description="Text", continuous_update=False, rows=3, **look)
         self.which = W.ToggleButtons(
-            options=list(view.models), value=view.name, description="Model", style={**named, "button_width": "auto"}
-        )
-        self.question = W.HTML()
-        self.answer = W.ToggleButtons(options=[*ANSWERS, (SHOW, SHOW)], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
-        self.slider = W.IntSlider(min=0, max=1, description="Place", layout=wide, style=named)
-        self.image = picture()
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.guard = Guard()
-        self._setting = False
+            options=list(view.models), value=view.name, description="Model",
+            style={**look["style"], "button_width": "auto"},
+        )  # fmt: skip
+        self.slider = W.IntSlider(min=0, max=1, description="Place", **look)
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
         self.which.observe(self._safely(self._new_model), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.slider.observe(self._safely(self._new_place), "value")
-        super().__init__(
-            [self.text, self.which, self.question, self.answer, self.slider, self.sentence, self.image, self.guard]
-        )
+        self.children = [
+            self.text, self.which, self.question, self.answer, self.slider, self.sentence, self.image, self.guard,
+        ]  # fmt: skip
 
     def _ask(self):
         """A new text: a new question, and the picture covered."""
@@ -274,26 +272,16 @@ class ReachPanel(Panel):
             f"{html.escape(_quoted(view.words[-1]))}. How many words back stands the furthest one that still has 1 % "
             "of the largest influence?"
         )
-        self._setting, self._covered, self._asked = True, True, (view.name, view.place)
+        self._asked = (view.name, view.place)
         self.answer.value = None
-        self.slider.max = max(1, len(view.words) - 1)
-        self.slider.value = view.place
-        self._setting = False
+        with self._quietly():
+            self.slider.max = max(1, len(view.words) - 1)
+            self.slider.value = view.place
         self._cover(*plots.figure())
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that does not fit is refused here, nothing is changed
         self._ask()
-
-    def _answered(self, change):
-        if self._setting or change["new"] is None:
-            return
-        if self._covered:
-            self._covered = False
-            fig, self._parts = self.view._draw()
-            curves = [artist for pair in self._parts["curves"].values() for artist in pair]
-            self._fast = FastFigure(fig, [*(self._parts[name] for name in ("bars", "veil", "frame")), *curves])
-        self._show()
 
     def _verdict(self):
         """What became of the guess; it was made for one model at one place, so elsewhere it is left out."""
@@ -303,21 +291,10 @@ class ReachPanel(Panel):
         reach, (least, most) = view.compute(view.name, view.place).reach, self.answer.value
         return f"✓ Yes, {reach}. " if least <= reach <= most else f"✗ No, {reach}. "
 
-    def _show(self):
-        self.view._move(self._parts)
-        self.image.value = self._fast.png()
-        self._say(self._verdict() + self.view.alt())
-
     def _new_model(self, change):
         self.view.name = change["new"]
-        if self._covered:
-            self._ask()
-        else:
-            self._show()
+        self._show() if self._fast is not None else self._ask()
 
     def _new_place(self, change):
-        if self._setting:
-            return
         self.view.place = min(change["new"], len(self.view.words) - 1)
-        if not self._covered:
-            self._show()
+        self._show()

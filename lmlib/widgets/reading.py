@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from .. import plots
 from ..models.reader import read
 from ..tasks.questions import ask
-from .base import SHOW, Guard, Panel, View, picture
+from .base import SHOW, AskingPanel, View, across
 
 MOST_ROWS = 24  # rows of words in one picture
 SIZE = 11  # of the writing, in points
@@ -178,43 +178,31 @@ def _rows(line, spans):
     return rows
 
 
-class ReadingPanel(Panel):
+class ReadingPanel(AskingPanel):
     """The live view. A new story or question asks for a guess first; then the threshold moves everything at once."""
 
     lines = 4
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
+        super().__init__(view)
+        look = across()
         rows = min(12, len(view.asked.lines) + 1)
         self.story = W.Textarea(
             value="\n".join(view.asked.lines),
             description="Story",
             rows=rows,
             continuous_update=False,
-            layout=wide,
-            style=named,
+            **look,
         )
-        self.text = W.Text(
-            value=view.asked.question, description="Question", continuous_update=False, layout=wide, style=named
-        )
-        self.question, self.sentence = W.HTML(), W.HTML()
-        self.sentence.add_class("lm-live")
-        self.answer = W.ToggleButtons(options=[SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
-        self.slider = W.FloatSlider(
-            value=view.threshold, min=0, max=1, step=0.05, description="Threshold", layout=wide, style=named
-        )
-        self.image, self.guard = picture(), Guard()
-        self._setting, self._shown = False, False
+        self.text = W.Text(value=view.asked.question, description="Question", continuous_update=False, **look)
+        self.slider = W.FloatSlider(value=view.threshold, min=0, max=1, step=0.05, description="Threshold", **look)
         self._ask()
         self.story.observe(self._safely(self._new_text), "value")
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.slider.observe(self._safely(self._new_threshold), "value")
-        super().__init__(
-            [self.story, self.text, self.question, self.answer, self.slider, self.sentence, self.image, self.guard]
-        )
+        self.children = [
+            self.story, self.text, self.question, self.answer, self.slider, self.sentence, self.image, self.guard,
+        ]  # fmt: skip
 
     def _ask(self):
         """A new text: a new question, and the picture covered."""
@@ -224,16 +212,13 @@ class ReadingPanel(Panel):
         )
         n, best = len(view.asked.lines), view.strongest()
         places = sorted({best, *((best + n * k // 4) % n for k in (1, 2, 3))})  # the right one and up to three others
-        self._setting = True  # new options select the first of them for a moment: that is no answer
-        self.answer.options = [*((f" line {place + 1} ", place) for place in places), (SHOW, SHOW)]
-        self.answer.value = None
-        self._setting, self._shown = False, False
+        self._offer([*((f" line {place + 1} ", place) for place in places), (SHOW, SHOW)])
+        self._shown = False
         self._cover(*plots.figure(height=view._tall()))
 
-    def _answered(self, change):
-        if change["new"] is not None and not self._setting:
-            self._shown = True
-            self._show()
+    def _answered(self, answer):
+        self._shown = True
+        self._show()
 
     def _verdict(self):
         if self.answer.value in (None, SHOW):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import plots
 from ..plots.bars import draw_distribution, leading, share
-from .base import SHOW, FastFigure, Guard, View, picture
+from .base import SHOW, AskingPanel, FastFigure, View, across
 
 
 def reweigh(probabilities, temperature):
@@ -131,59 +131,29 @@ def _end(text, length=30):
     return plots.visible(text if len(text) <= length else "…" + text[-length:])
 
 
-class SamplerPanel(W.VBox):
+class SamplerPanel(AskingPanel):
     """The live sampler. Every control changes one thing; picture, numbers and sentence move together."""
 
+    lines = 2
+
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.text = W.Text(
-            value=view.prompt, description="Text so far", continuous_update=False, layout=wide, style=named
-        )
-        self.question = W.HTML()
-        self.answer = W.ToggleButtons(options=[SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
+        super().__init__(view)
+        look = across()
+        self.text = W.Text(value=view.prompt, description="Text so far", continuous_update=False, **look)
         self.slider = W.FloatSlider(
-            value=view.temperature,
-            min=0.1,
-            max=2.0,
-            step=0.05,
-            description="Temperature",
-            layout=wide,
-            style=named,
+            value=view.temperature, min=0.1, max=2.0, step=0.05, description="Temperature", **look
         )
         self.again = W.Button(description="Draw again", tooltip="Write on with the next seed")
-        self.bars = picture()
         self.written = W.HTML()
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.guard = Guard()
         self._fast = self._moving = self._timer = None
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.slider.observe(self._safely(self._new_temperature), "value")
         self.again.on_click(self._safely(self._draw_again))
-        super().__init__(
-            [self.text, self.question, self.answer, self.sentence, self.slider, self.bars, self.again,
-             self.written, self.guard]
-        )  # fmt: skip
-
-    def _safely(self, action):
-        """An exception in a callback would be swallowed: say it where the learner looks."""
-
-        def run(*event):
-            try:
-                action(*event)
-            except Exception as problem:
-                self._say(f"{type(problem).__name__}: {problem}")
-
-        return run
-
-    def _say(self, sentence):
-        # room for two lines, so that nothing below moves when the sentence grows
-        self.sentence.value = f'<div style="min-height:3.2em;line-height:1.6">{html.escape(sentence)}</div>'
-        self.guard.alt = sentence
+        self.children = [
+            self.text, self.question, self.answer, self.sentence, self.slider, self.image, self.again,
+            self.written, self.guard,
+        ]  # fmt: skip
 
     def _ask(self):
         """A new text: a new question, and everything that would betray the answer covered."""
@@ -194,29 +164,17 @@ class SamplerPanel(W.VBox):
         )
         names = {" ": "␣ (blank)", "\n": "↵ (line end)"}
         options = [(f" {names.get(token, token)} ", token) for token in choices]
-        self._asking = True  # new options select the first of them for a moment: that is no answer
-        self.answer.options = [*options, (SHOW, SHOW)]
-        self.answer.value = None
-        self._asking = False
-        self._cover()
-
-    def _cover(self):
+        self._offer([*options, (SHOW, SHOW)])
         self._covered = True
-        fig, ax = plots.figure(height=self.view._height())
-        ax.axis("off")
-        ax.text(0.5, 0.5, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.bars.value = plots.png_of(fig)
         self._write_html("")
-        self._say("Answer the question, then the picture appears.")
+        self._cover(*plots.figure(height=self.view._height()))
 
     def _new_text(self, change):
         self.view.next(change["new"])  # a text that the model cannot read is refused here, nothing changed
         self.view.prompt = change["new"]
         self._ask()
 
-    def _answered(self, change):
-        if change["new"] is None or self._asking:
-            return
+    def _answered(self, answer):
         if self._covered:
             self._covered = False
             self._draw_bars()
@@ -250,7 +208,7 @@ class SamplerPanel(W.VBox):
         fig, ax = plots.figure(height=self.view._height())
         self._moving = self.view._bars(ax)
         self._fast = FastFigure(fig, [artist for bar, texts in self._moving for artist in (bar, *texts)])
-        self.bars.value = self._fast.png()
+        self.image.value = self._fast.png()
 
     def _move_bars(self):
         tokens, p, _ = self.view.compute()
@@ -260,7 +218,7 @@ class SamplerPanel(W.VBox):
             texts[0].set_text(share(value))
             for text in texts:
                 text.xy = (value, text.xy[1])
-        self.bars.value = self._fast.png()
+        self.image.value = self._fast.png()
 
     def _write(self):
         self._write_html(self.view.write())

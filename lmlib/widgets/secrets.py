@@ -8,7 +8,7 @@ import ipywidgets as W
 
 from .. import plots
 from ..privacy.canaries import CANDIDATES, CHANCE, MOST
-from .base import SHOW, Guard, Panel, View, picture
+from .base import SHOW, AskingPanel, View, across
 
 GUESSES = ((1, "one guess"), (100, "2 to 100"), (CANDIDATES, "more than 100"))
 SHOWN = 4  # completions in the picture
@@ -159,35 +159,29 @@ def _sentence(found):
     )
 
 
-class SecretPanel(Panel):
+class SecretPanel(AskingPanel):
     """The live view: how it was trained, a guess, then picture and slider. Another training is a new question."""
 
     lines = 4
 
     def __init__(self, view):
-        self.view, self._asking = view, False
-        wide = W.Layout(width="100%", max_width="792px")
+        super().__init__(view, [*(name for _, name in GUESSES), SHOW])
+        layout = across()["layout"]
         self.condition = W.Dropdown(
-            options=view.conditions, value=view.condition, description="Training", layout=wide
+            options=view.conditions, value=view.condition, description="Training", layout=layout
         )
         self.count = W.SelectionSlider(
-            options=view.counts, value=view.count, description="Copies", continuous_update=False, layout=wide
+            options=view.counts, value=view.count, description="Copies", continuous_update=False, layout=layout
         )
-        self.question, self.sentence = W.HTML(), W.HTML()
-        options = [*(name for _, name in GUESSES), SHOW]
-        self.answer = W.ToggleButtons(options=options, value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
-        self.sentence.add_class("lm-live")
-        self.image, self.guard = picture(), Guard()
         self._ask()
         self.condition.observe(self._safely(self._changed), "value")
         self.count.observe(self._safely(self._moved), "value")
-        self.answer.observe(self._safely(self._answered), "value")
-        parts = [self.condition, self.count, self.question, self.answer, self.sentence, self.image, self.guard]
-        super().__init__(parts)
+        self.children = [
+            self.condition, self.count, self.question, self.answer, self.sentence, self.image, self.guard,
+        ]  # fmt: skip
 
     def _ask(self):
-        self._asking, self.answer.value, self._asking = True, None, False
+        self.answer.value = None
         self.question.value = (
             f"<b>Predict first.</b> {html.escape(_copies(self.view.count))}, {html.escape(self.view.condition)}: how "
             "many guesses does the median secret need, of those 10,000 that are possible?"
@@ -207,12 +201,9 @@ class SecretPanel(Panel):
         else:
             self._show("")
 
-    def _answered(self, change):
-        if change["new"] is None or self._asking:
-            return
+    def _answered(self, answer):
         right = _guesses(self.view.compute().rank)
-        verdict = "" if change["new"] == SHOW else f"{'✓ Yes' if change['new'] == right else '✗ No'}, {right}. "
-        self._show(verdict)
+        self._show("" if answer == SHOW else f"{'✓ Yes' if answer == right else '✗ No'}, {right}. ")
 
     def _show(self, verdict):
         found = self.view.compute()

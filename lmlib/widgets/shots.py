@@ -8,13 +8,13 @@ import torch
 
 from .. import plots
 from ..induction import heads_of
-from .base import SHOW, Guard, QuickPanel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 MOST = 12  # examples in one picture: more could not be read
 AT_ONCE, WITH_IT, LATER = "with 0 examples", "when it was an example", "later, or never"
 
 
-class ShotsView(View):
+class ShotsView(QuickView):
     """Examples one after the other: the probabilities of the labels, and the attention of one head on each example.
 
     model: a `GPT` trained on texts of `task` (see `tasks.in_context`). examples: a text such as "kite A drum C";
@@ -106,11 +106,6 @@ class ShotsView(View):
             text += f" ({weights[best]:.2f}), and with {weights.sum():.2f} at labels altogether."
         return text
 
-    def figure(self):
-        fig, artists = self._picture(self.title())
-        artists.update(self)
-        return fig
-
     def _picture(self, title=None):
         """The figure, and what moves in it."""
         height = 1.5 + 0.28 * max(self.n, len(self.labels))
@@ -170,39 +165,27 @@ class ShotsPanel(QuickPanel):
     """The live view: a guess first; then the slider, and the learner's own examples."""
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
+        super().__init__(view, [AT_ONCE, WITH_IT, LATER, SHOW])
+        look = across()
         self._asked = (view.rows, view.asked)
         asked = html.escape(view.task.text(view.asked))
-        self.question = W.HTML(
+        self.question.value = (
             f"<b>Predict first.</b> The examples are shown one after the other. From when on does the model give one "
             f"label for <i>{asked}</i> more than one half?"
         )
-        options = [AT_ONCE, WITH_IT, LATER, SHOW]
-        self.answer = W.ToggleButtons(options=options, value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
-        self.slider = W.IntSlider(value=view.shots, min=0, max=view.n, description="Shots", layout=wide, style=named)
-        self.examples = W.Text(
-            value=" ".join(view.task.text(row) for row in view.rows),
-            description="Examples",
-            continuous_update=False,
-            layout=wide,
-            style=named,
-        )
+        self.slider = W.IntSlider(value=view.shots, min=0, max=view.n, description="Shots", **look)
+        examples = " ".join(view.task.text(row) for row in view.rows)
+        self.examples = W.Text(value=examples, description="Examples", continuous_update=False, **look)
         self.asks = W.Text(
-            value=view.task.text(view.asked), description="Question", continuous_update=False, style=named
+            value=view.task.text(view.asked), description="Question", continuous_update=False, style=look["style"]
         )
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.image, self.guard = picture(), Guard()
         self._cover(*plots.figure(height=1.5 + 0.28 * max(view.n, len(view.labels))))
-        self.answer.observe(self._safely(self._answered), "value")
         self.slider.observe(self._safely(self._new_shots), "value")
         for box in (self.examples, self.asks):
             box.observe(self._safely(self._new_text), "value")
-        super().__init__(
-            [self.question, self.answer, self.slider, self.sentence, self.image, self.examples, self.asks, self.guard]
-        )
+        self.children = [
+            self.question, self.answer, self.slider, self.sentence, self.image, self.examples, self.asks, self.guard,
+        ]  # fmt: skip
 
     def _verdict(self):
         """What became of the guess; it was made for the first text, so for another it is left out."""

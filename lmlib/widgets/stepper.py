@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from .. import plots
 from ..plots.bars import share
-from .base import SHOW, FastFigure, Guard, Panel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 MOST = 40  # steps that fit side by side
 START = "start"  # how the end mark is written, which stands before every document
@@ -61,7 +61,7 @@ class Reading:
         return self.ids[step + 1] if step + 1 < len(self.ids) else None
 
 
-class RNNStepper(View):
+class RNNStepper(QuickView):
     """Read a text word by word, and see what the state carries from step to step.
 
     model: a `RecurrentLM`, or a function ids -> (states (steps, hidden), probabilities (steps, vocabulary)).
@@ -132,16 +132,12 @@ class RNNStepper(View):
             told += f" Next came {came}: {bits[0]:.1f} bits, with an empty state {bits[1]:.1f}."
         return told
 
-    def figure(self):
+    def title(self):
         same = "the same" if self.same_guess(self.step) else "another one"
-        fig, parts = self._draw(
-            f"With an empty state, the best guess after {_quoted(self.reading.words[self.step])} would be {same}"
-        )
-        self._move(parts)
-        return fig
+        return f"With an empty state, the best guess after {_quoted(self.reading.words[self.step])} would be {same}"
 
-    def _draw(self, title=None):
-        """The figure with everything that does not change, and its moving parts by name."""
+    def _picture(self, title=None):
+        """The figure with everything that does not change, and what moves in it."""
         fig, (top, low) = plots.figure(2, 1, title=title, height=5.0, gridspec_kw={"height_ratios": [1.2, 1]})
         n, units = len(self.reading), min(self.units, self.reading.states.shape[1])
         states = self.reading.states[:, :units].T  # (units, steps)
@@ -159,7 +155,7 @@ class RNNStepper(View):
         top.grid(visible=False)
         bars = fig.colorbar(image, ax=top, ticks=[-1, 0, 1], pad=0.01, fraction=0.03)
         bars.outline.set_visible(False)
-        rows = [self._row(low, y) for y in range(self.top)]
+        rows = [_row(low, y) for y in range(self.top)]
         low.set(xlim=(0, 1.15), ylim=(self.top - 0.4, -0.6), xlabel="probability of coming next")
         low.set_xticks(np.linspace(0, 1, 6))
         low.set_yticks(range(self.top), ["counterclockwise"] * self.top, alpha=0)  # keeps room for the names
@@ -167,31 +163,7 @@ class RNNStepper(View):
         key = dict(xycoords="axes fraction", ha="right", va="bottom", size=9, weight="bold", annotation_clip=False)
         low.annotate("plain: with the state", (1, 0.16), color=plots.COLOUR["model"], **key)
         low.annotate("hatched: with an empty state", (1, 0.04), color=plots.COLOUR["alternative"], **key)
-        return fig, {"cover": cover, "frame": frame, "rows": rows}
-
-    def _row(self, ax, y):
-        """A name and two bars, each with its number."""
-        amber = dict(color=plots.COLOUR["alternative"], hatch="///", edgecolor=plots.COLOUR["paper"])
-        bars = [ax.barh(y - 0.19, 0, 0.36, color=plots.COLOUR["model"])[0], ax.barh(y + 0.19, 0, 0.36, **amber)[0]]
-        numbers = [
-            ax.text(0, y + shift, "", va="center", size=8, color=plots.COLOUR["muted"]) for shift in (-0.19, 0.21)
-        ]
-        name = ax.text(-0.015, y, "", ha="right", va="center", size=11, color=plots.COLOUR["ink"], parse_math=False)
-        return bars, numbers, name
-
-    def _move(self, parts):
-        """Put the moving parts where they belong at this step."""
-        parts["cover"].set_x(self.step + 0.5)
-        parts["frame"].set_x(self.step - 0.5)
-        came = self.reading.next_id(self.step)
-        came = None if came is None else self._name(came)
-        for (bars, numbers, name), (token, *values) in zip(parts["rows"], self.guesses(self.step)):
-            for bar, number, value in zip(bars, numbers, values):
-                bar.set_width(value)
-                number.set_text(share(value))
-                number.set_x(value + 0.01)
-            name.set_text(f"▶ {token}" if token == came else token)
-            name.set(color=plots.COLOUR["focus" if token == came else "ink"])
+        return fig, Artists(cover, frame, rows)
 
     # ------------------------------------------------------------------- widget
 
@@ -203,37 +175,63 @@ def _quoted(word):
     return "the start" if word == START else plots.spoken(word.strip(" ") or word)
 
 
-class StepperPanel(Panel):
+def _row(ax, y):
+    """A name and two bars, each with its number."""
+    amber = dict(color=plots.COLOUR["alternative"], hatch="///", edgecolor=plots.COLOUR["paper"])
+    bars = [ax.barh(y - 0.19, 0, 0.36, color=plots.COLOUR["model"])[0], ax.barh(y + 0.19, 0, 0.36, **amber)[0]]
+    numbers = [ax.text(0, y + shift, "", va="center", size=8, color=plots.COLOUR["muted"]) for shift in (-0.19, 0.21)]
+    name = ax.text(-0.015, y, "", ha="right", va="center", size=11, color=plots.COLOUR["ink"], parse_math=False)
+    return bars, numbers, name
+
+
+@dataclass
+class Artists:
+    """What moves: the paper over the steps not read yet, the frame of this one, and for each guess two bars, their
+    numbers and its name."""
+
+    cover: Rectangle
+    frame: Rectangle
+    rows: list
+
+    def moving(self):
+        found = [self.cover, self.frame]
+        for bars, numbers, name in self.rows:
+            found += [*bars, *numbers, name]
+        return found
+
+    def update(self, view):
+        self.cover.set_x(view.step + 0.5)
+        self.frame.set_x(view.step - 0.5)
+        came = view.reading.next_id(view.step)
+        came = None if came is None else view._name(came)
+        for (bars, numbers, name), (token, *values) in zip(self.rows, view.guesses(view.step)):
+            for bar, number, value in zip(bars, numbers, values):
+                bar.set_width(value)
+                number.set_text(share(value))
+                number.set_x(value + 0.01)
+            name.set_text(f"▶ {token}" if token == came else token)
+            name.set(color=plots.COLOUR["focus" if token == came else "ink"])
+
+
+class StepperPanel(QuickPanel):
     """The live stepper: one question for each text, then a step at a time."""
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.text = W.Text(value=view.text, description="Text", continuous_update=False, layout=wide, style=named)
-        self.question = W.HTML()
-        self.answer = W.ToggleButtons(
-            options=[("the same", True), ("another one", False), (SHOW, SHOW)], value=None,
-            style={"button_width": "auto"},
-        )  # fmt: skip
-        self.answer.add_class("lm-answer")
-        self.slider = W.IntSlider(min=0, max=1, description="Step", layout=wide, style=named)
+        super().__init__(view, [("the same", True), ("another one", False), (SHOW, SHOW)])
+        look = across()
+        self.text = W.Text(value=view.text, description="Text", continuous_update=False, **look)
+        self.slider = W.IntSlider(min=0, max=1, description="Step", **look)
         self.back = W.Button(description="◀ Back", tooltip="One step back")
         self.next = W.Button(description="Next ▶", tooltip="One step further")
-        self.image = picture()
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.guard = Guard()
-        self._setting = False
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.slider.observe(self._safely(self._new_step), "value")
         self.back.on_click(self._safely(lambda _: self._go(-1)))
         self.next.on_click(self._safely(lambda _: self._go(1)))
         steps = W.HBox([self.back, self.next])
-        super().__init__(
-            [self.text, self.question, self.answer, self.slider, steps, self.sentence, self.image, self.guard]
-        )
+        self.children = [
+            self.text, self.question, self.answer, self.slider, steps, self.sentence, self.image, self.guard,
+        ]  # fmt: skip
 
     def _ask(self):
         """A new text: a new question, and everything that would betray the answer covered."""
@@ -242,52 +240,27 @@ class StepperPanel(Panel):
             f"<b>Predict first.</b> All but the last word, {html.escape(_quoted(reading.words[-1]))}, is forgotten: "
             "the state before it is emptied. Is the best guess for the next word the same?"
         )
-        self._setting, self._covered = True, True
         self.answer.value = None
-        self.slider.max = max(1, len(reading) - 1)
-        self.slider.value = self.view.step
-        self._setting = False
-        fig, (top, low) = plots.figure(2, 1, height=5.0)
-        for ax in (top, low):
-            ax.axis("off")
-        top.text(0.5, 0, "Answer the question above, then look.", ha="center", color=plots.COLOUR["muted"])
-        self.image.value = plots.png_of(fig)
-        self._say("Answer the question, then the picture appears.")
+        with self._quietly():
+            self.slider.max = max(1, len(reading) - 1)
+            self.slider.value = self.view.step
+        self._cover(*plots.figure(height=5.0))
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that does not fit is refused here, nothing is changed
         self._ask()
 
-    def _answered(self, change):
-        if self._setting or change["new"] is None:
-            return
-        if self._covered:
-            self._covered = False
-            fig, self._parts = self.view._draw()
-            artists = [self._parts["cover"], self._parts["frame"]]
-            for bars, numbers, name in self._parts["rows"]:
-                artists += [*bars, *numbers, name]
-            self._fast = FastFigure(fig, artists)
-        self._show(self._verdict())
-
     def _verdict(self):
+        """What became of the guess; it was made for the last step, so elsewhere it is left out."""
         last = len(self.view.reading) - 1
         if self.answer.value in (None, SHOW) or self.view.step != last:
             return ""
         same = self.view.same_guess(last)
         return ("✓ Yes. " if self.answer.value == same else "✗ No. ") if same is not None else ""
 
-    def _show(self, verdict=""):
-        self.view._move(self._parts)
-        self.image.value = self._fast.png()
-        self._say(verdict + self.view.alt())
-
     def _new_step(self, change):
-        if self._setting:
-            return
         self.view.step = min(change["new"], len(self.view.reading) - 1)
-        if not self._covered:
-            self._show()
+        self._show()
 
     def _go(self, steps):
         self.slider.value = min(max(self.slider.value + steps, 0), len(self.view.reading) - 1)

@@ -6,7 +6,7 @@ import ipywidgets as W
 import numpy as np
 
 from .. import plots
-from .base import SHOW, Guard, Panel, View, picture
+from .base import SHOW, AskingPanel, View, across
 
 MOST = 44  # words in one picture: more could not be read
 SAYS = ("blame", "praise")
@@ -126,30 +126,23 @@ def _title(found):
     return f"Praise, says {' and '.join(praise)}; blame, says {' and '.join(blame)}"
 
 
-class VerdictPanel(Panel):
+class VerdictPanel(AskingPanel):
     """The live view: a text, a guess, then the bars. A new text is a new question."""
 
     lines = 4
 
     def __init__(self, view):
-        self.view, self._found, self._asking = view, None, False
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "4em"}
-        self.text = W.Text(value=view.text, description="Opinion", continuous_update=False, layout=wide, style=named)
-        self.question = W.HTML(
+        super().__init__(view, [*SAYS, SHOW])
+        self.text = W.Text(value=view.text, description="Opinion", continuous_update=False, **across("4em"))
+        self.question.value = (
             f"<b>Predict first.</b> What will <b>{html.escape(view.asked)}</b> say of this opinion? And is it right?"
         )
-        self.answer = W.ToggleButtons(options=[*SAYS, SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
-        self.sentence = W.HTML()
-        self.sentence.add_class("lm-live")
-        self.image, self.guard = picture(), Guard()
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
-        super().__init__([self.text, self.question, self.answer, self.sentence, self.image, self.guard])
+        self.children = [self.text, self.question, self.answer, self.sentence, self.image, self.guard]
 
     def _ask(self):
-        self._asking, self.answer.value, self._asking = True, None, False
+        self.answer.value = None
         self._cover(*plots.figure(height=1.7 + 1.05 * len(self.view.classifiers)))
 
     def _new_text(self, change):
@@ -157,14 +150,10 @@ class VerdictPanel(Panel):
         self.view.text = change["new"]
         self._ask()
 
-    def _answered(self, change):
-        if change["new"] is None or self._asking:
-            return
+    def _answered(self, answer):
         found = self.view.compute()
         self.image.value = plots.png_of(self.view._picture(found))
         p = next(p for name, p, *_ in found if name == self.view.asked)
-        verdict = ""
-        if change["new"] != SHOW:
-            right = change["new"] == SAYS[p > 0.5]
-            verdict = f"{'✓ Yes' if right else '✗ No'}, it says {SAYS[p > 0.5]}. "
+        right = SAYS[p > 0.5]
+        verdict = "" if answer == SHOW else f"{'✓ Yes' if answer == right else '✗ No'}, it says {right}. "
         self._say(verdict + _sentence(found))

@@ -13,7 +13,7 @@ import torch
 from matplotlib.patches import Rectangle
 
 from .. import plots
-from .base import SHOW, Guard, QuickPanel, View, picture
+from .base import SHOW, QuickPanel, QuickView, across
 
 ROWS = 12  # places in one picture: the last ones of a longer text
 
@@ -74,7 +74,7 @@ def lens_of(model, tokenizer, text):
     return Lens(read, names, model.read_out(kept).softmax(-1).cpu().numpy())
 
 
-class GPTXray(View):
+class GPTXray(QuickView):
     """Read every layer of a GPT: a row for each place, a column for each layer, in it the likeliest next token.
 
     model, tokenizer: a `GPT` and its tokenizer. text: what is read first; later the learner's own. place: the row
@@ -127,11 +127,6 @@ class GPTXray(View):
         came = self.came(self.place)
         behind = f" In the text {_spoken(came)} follows." if came else ""
         return f"After {_spoken(found.read[self.place])}, each layer's likeliest token: {', '.join(said)}.{behind}"
-
-    def figure(self):
-        fig, artists = self._picture(self.title())
-        artists.update(self)
-        return fig
 
     def _tall(self):
         """Inches for the table."""
@@ -209,20 +204,14 @@ class XrayPanel(QuickPanel):
     lines = 4
 
     def __init__(self, view):
-        self.view = view
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
-        self.text = W.Text(value=view.text, description="Text", continuous_update=False, layout=wide, style=named)
-        self.question, self.sentence = W.HTML(), W.HTML()
-        self.sentence.add_class("lm-live")
-        self.answer = W.ToggleButtons(options=[SHOW], value=None, style={"button_width": "auto"})
-        self.answer.add_class("lm-answer")
-        self.place = W.IntSlider(value=0, min=0, max=1, description="Place", layout=wide, style=named)
-        self.image, self.guard = picture(), Guard()
+        super().__init__(view)
+        look = across()
+        self.text = W.Text(value=view.text, description="Text", continuous_update=False, **look)
+        self.place = W.IntSlider(value=0, min=0, max=1, description="Place", **look)
         self._ask()
         self.text.observe(self._safely(self._new_text), "value")
-        self.answer.observe(self._safely(self._answered), "value")
         self.place.observe(self._safely(self._new_place), "value")
-        super().__init__([self.text, self.question, self.answer, self.place, self.sentence, self.image, self.guard])
+        self.children = [self.text, self.question, self.answer, self.place, self.sentence, self.image, self.guard]
 
     def _ask(self):
         """A new text: a new question, and the picture covered."""
@@ -232,12 +221,10 @@ class XrayPanel(QuickPanel):
             f"<b>Predict first.</b> The last layer's answer after {html.escape(_spoken(found.read[view.place]))}: "
             "from where on is it the likeliest token?"
         )
-        self._setting = True  # new options select the first of them for a moment: that is no answer
-        self.answer.options = [*((name, i) for i, name in enumerate(found.layers)), (SHOW, SHOW)]
-        self.answer.value = None
-        self.place.max = max(1, len(found.read) - 1)
-        self.place.value = view.place
-        self._setting, self._fast = False, None
+        self._offer([*((name, i) for i, name in enumerate(found.layers)), (SHOW, SHOW)])
+        with self._quietly():
+            self.place.max = max(1, len(found.read) - 1)
+            self.place.value = view.place
         self._cover(*plots.figure(height=view._tall() + 2.3))
 
     def _verdict(self):
@@ -253,7 +240,5 @@ class XrayPanel(QuickPanel):
         self._ask()
 
     def _new_place(self, change):
-        if self._setting:
-            return
         self.view.place = min(change["new"], len(self.view.found.read) - 1)
         self._show()
