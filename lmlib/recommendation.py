@@ -17,16 +17,16 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-import torch
 
 from . import ranking
 from .measured import read_rows, write_rows
 from .models import recommender
+from .models.batching import IGNORE, ByLength
 from .models.gpt import GPT, GPTConfig
 from .models.recurrent import RecurrentConfig, RecurrentLM
 from .tasks import recommendation as task
 from .training import fit
-from .training.data import IGNORE, DocumentBatches
+from .training.data import DocumentBatches
 from .village import choices
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "recommendation" / "measured.csv"
@@ -73,7 +73,7 @@ class HistoryBatches(DocumentBatches):
         self.rows = sorted((row for row in whole if len(row) > 1), key=len)
         if not self.rows:
             raise ValueError("there is nothing to predict: give histories of one item or more")
-        self.lengths = torch.tensor([len(row) for row in self.rows], dtype=torch.float)
+        self.order = ByLength([len(row) for row in self.rows], batch_size, seed)
         self.last_only = last_only
 
     def _padded(self, rows):

@@ -48,7 +48,6 @@ def test_windows_are_pieces_of_the_text_and_start_everywhere():
     for step in range(60):
         inputs, targets = batches.batch(step)
         assert inputs.shape == targets.shape == (16, 6)
-        assert batches.tokens_per_batch == inputs.numel()
         for i, t in zip(inputs, targets):
             place = int((ids == i[0]).nonzero())
             assert torch.equal(i, ids[place : place + 6]) and torch.equal(t, ids[place + 1 : place + 7])
@@ -100,7 +99,6 @@ def test_a_long_document_is_cut_and_still_predicted_once():
     assert targets == Counter(token for ids in DOCUMENTS for token in (*ids, END))
     first_epoch = [r for s in range(-(-len(batches.rows) // 3)) for r in rows(batches.batch(s))]
     assert Counter(token for _, t in first_epoch for token in t) == targets
-    assert batches.tokens_per_batch == pytest.approx(3 * targets.total() / len(batches.rows))
 
 
 def test_documents_of_like_length_go_together():

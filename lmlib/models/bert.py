@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..training.data import IGNORE
+from .batching import IGNORE, ByLength, generator
 from .transformer import EncoderLayer, LayerNorm, TransformerConfig
 
 HIDDEN = 0.15  # the share of the tokens that are to be guessed: Devlin et al. 2019, section 3.1
@@ -189,39 +189,26 @@ class MaskedBatches:
         if not rows:
             raise ValueError("there are no texts to train on: give at least one")
         self.rows = sorted((torch.tensor(row) for row in rows), key=len)
-        self.lengths = torch.tensor([len(row) for row in self.rows], dtype=torch.float)
+        self.order = ByLength([len(row) for row in self.rows], batch_size, seed)
         self.tokenizer, self.batch_size, self.seed = tokenizer, batch_size, seed
         self.share, self.shown, self.one_sided = share, shown, one_sided
         self.special = torch.tensor(tokenizer.special_ids)
-        self._epoch = (None, None)  # the last epoch asked for, and the places in its batches
 
     @property
     def steps_per_epoch(self):
-        return -(-len(self.rows) // self.batch_size)
-
-    @property
-    def tokens_per_batch(self):
-        return self.batch_size * float(self.lengths.mean())
+        return len(self.order)
 
     def _hidden(self, rows, number):
         ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.tokenizer.pad_id)
         if self.one_sided:
             targets = ids[:, 1:].masked_fill(ids[:, 1:] == self.tokenizer.pad_id, IGNORE)
             return ids[:, :-1], targets
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        words = ~torch.isin(ids, self.special)
-        return hide(ids, words, self.tokenizer.mask_id, len(self.tokenizer), generator, self.share, self.shown)
+        words, rng = ~torch.isin(ids, self.special), generator(self.seed, number)
+        return hide(ids, words, self.tokenizer.mask_id, len(self.tokenizer), rng, self.share, self.shown)
 
     def batch(self, step):
         """What is read and what is to be guessed, (batch, time) each."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        if self._epoch[0] != epoch:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            noise = 0.9 + 0.2 * torch.rand(len(self.rows), generator=generator)  # neighbours change every epoch
-            batches = (self.lengths * noise).argsort(stable=True).split(self.batch_size)
-            order = torch.randperm(len(batches), generator=generator)
-            self._epoch = (epoch, [batches[i].tolist() for i in order])
-        return self._hidden([self.rows[i] for i in self._epoch[1][place]], step)
+        return self._hidden([self.rows[i] for i in self.order.places(step)], step)
 
     def all_batches(self):
         """Every text once, with gaps that are always the same."""

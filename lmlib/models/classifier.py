@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .attention import attend
+from .batching import ByLength
 from .transformer import EncoderLayer, LayerNorm, TransformerConfig, sinusoids
 
 KINDS = ("mean", "lstm", "attention")
@@ -137,20 +138,15 @@ class LabelledBatches:
             raise ValueError(f"give one label for each text, and at least one: here are {len(texts)}, {len(labels)}")
         self.texts = [torch.tensor(ids, dtype=torch.long) for ids in texts]
         self.labels = torch.tensor(labels, dtype=torch.float)
-        self.lengths = torch.tensor([len(ids) for ids in texts], dtype=torch.float)
+        self.order = ByLength([len(ids) for ids in texts], batch_size, seed, noise=0.2)
         self.pad_id, self.batch_size, self.seed = pad_id, batch_size, seed
-        self._epoch = (None, None)  # the last epoch asked for, and the places in its batches
 
     @property
     def steps_per_epoch(self):
-        return -(-len(self.texts) // self.batch_size)
-
-    @property
-    def tokens_per_batch(self):
-        return self.batch_size * float(self.lengths.mean())
+        return len(self.order)
 
     def _rows(self, places):
-        longest = max(1, int(self.lengths[places].max()))
+        longest = max(1, *(len(self.texts[place]) for place in places))
         ids = torch.full((len(places), longest), self.pad_id)
         for row, place in enumerate(places):
             ids[row, : len(self.texts[place])] = self.texts[place]
@@ -158,14 +154,7 @@ class LabelledBatches:
 
     def batch(self, step):
         """The batch of a step: ids (batch, time) and labels (batch,), the same in every run with this seed."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        if self._epoch[0] != epoch:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            noise = 0.8 + 0.4 * torch.rand(len(self.texts), generator=generator)  # neighbours change every epoch
-            batches = (self.lengths * noise).argsort(stable=True).split(self.batch_size)
-            order = torch.randperm(len(batches), generator=generator)
-            self._epoch = (epoch, [batches[i].tolist() for i in order])
-        return self._rows(self._epoch[1][place])
+        return self._rows(self.order.places(step))
 
     def all_batches(self):
         """Every text once, in order."""

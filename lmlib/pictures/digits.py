@@ -49,10 +49,6 @@ class DigitBatches:
         self.ids, self.batch_size, self.seed = documents(pixels, labels), batch_size, seed
 
     @property
-    def tokens_per_batch(self):
-        return self.batch_size * N_PIXELS
-
-    @property
     def steps_per_epoch(self):
         return -(-len(self.ids) // self.batch_size)
 

@@ -48,10 +48,6 @@ class MatchingBatches:
     def __init__(self, batch_size=BATCH, seed=0, twins=False):
         self.stream, self.batch_size, self.seed, self.twins = Stream(), batch_size, seed, twins
 
-    @property
-    def tokens_per_batch(self):
-        return self.batch_size * (village.SIDE**2 + LONGEST)
-
     def batch(self, step):
         lot = random.Random(village.LESSON + 1_000_003 * (self.seed + 1) + step).random
         found = []

@@ -113,10 +113,6 @@ class PictureBatches:
         ]
         self.step, self.last = -1, None
 
-    @property
-    def tokens_per_batch(self):
-        return self.batch_size * 80
-
     def batch(self, step):
         """Inputs and targets of a step, each (batch_size, time), padded with IGNORE; steps are asked for in order."""
         if step == self.step:

@@ -7,12 +7,7 @@ what it would have seen. For validation, `all_batches()` goes through everything
 
 import torch
 
-IGNORE = -100  # a target that is padding: cross-entropy leaves it out
-
-
-def _generator(seed, number):
-    """Chance of our own for step or epoch `number`: what else draws numbers neither changes it nor is changed."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + number)
+from ..models.batching import IGNORE, ByLength, generator
 
 
 def _check_sizes(context, batch_size):
@@ -39,15 +34,9 @@ class TokenBatches:
                 "give a longer text or a shorter context"
             )
 
-    @property
-    def tokens_per_batch(self):
-        return self.context * self.batch_size
-
     def batch(self, step):
         """Windows that start anywhere: (batch_size, context) ids and their targets."""
-        starts = torch.randint(
-            len(self.ids) - self.context, (self.batch_size,), generator=_generator(self.seed, step)
-        )
+        starts = torch.randint(len(self.ids) - self.context, (self.batch_size,), generator=generator(self.seed, step))
         windows = self._windows(starts)
         return windows[:, :-1], windows[:, 1:]
 
@@ -94,10 +83,6 @@ class StreamBatches:
     def steps_per_epoch(self):
         return -(-self.inputs.size(1) // self.context)
 
-    @property
-    def tokens_per_batch(self):
-        return self.inputs.numel() / self.steps_per_epoch
-
     def starts_anew(self, step):
         """Does this step read the beginning of the rows, so that there is nothing to carry?"""
         return step % self.steps_per_epoch == 0
@@ -128,13 +113,8 @@ class DocumentBatches:
         longest = context or max(map(len, marked))
         rows = [ids[i : i + longest + 1] for ids in marked for i in range(0, len(ids) - 1, longest)]
         self.rows = sorted(rows, key=len)
-        self.lengths = torch.tensor([len(row) for row in self.rows], dtype=torch.float)
+        self.order = ByLength([len(row) for row in self.rows], batch_size, seed)
         self.end_id, self.batch_size, self.seed = end_id, batch_size, seed
-        self._shuffled = (None, None)  # the last epoch asked for, and its batches
-
-    @property
-    def tokens_per_batch(self):
-        return self.batch_size * (float(self.lengths.mean()) - 1)
 
     def _padded(self, rows):
         longest = max(map(len, rows))
@@ -145,25 +125,13 @@ class DocumentBatches:
             targets[r, : len(ids) - 1] = ids[1:]
         return inputs, targets
 
-    def _epoch(self, epoch):
-        """The rows of each batch of an epoch: neighbours in length go together, the batches come in any order."""
-        if self._shuffled[0] != epoch:
-            generator = _generator(self.seed, epoch)
-            # A little noise on the lengths mixes the neighbours anew in every epoch.
-            noise = 0.9 + 0.2 * torch.rand(len(self.rows), generator=generator)
-            batches = (self.lengths * noise).argsort(stable=True).split(self.batch_size)
-            order = torch.randperm(len(batches), generator=generator)
-            self._shuffled = (epoch, [batches[i].tolist() for i in order])
-        return self._shuffled[1]
-
     @property
     def steps_per_epoch(self):
-        return -(-len(self.rows) // self.batch_size)
+        return len(self.order)
 
     def batch(self, step):
         """`batch_size` documents of like length, drawn from all; every epoch uses each document once."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        return self._padded([self.rows[i] for i in self._epoch(epoch)[place]])
+        return self._padded([self.rows[i] for i in self.order.places(step)])
 
     def all_batches(self):
         """Every document once, from the shortest to the longest."""

@@ -10,7 +10,8 @@ A batch is (source, padding, written, targets), each with one row a pair:
 import torch
 import torch.nn.functional as F
 
-from lmlib.training.data import IGNORE, DocumentBatches
+from lmlib.models.batching import IGNORE, ByLength
+from lmlib.training.data import DocumentBatches
 
 
 class PairBatches(DocumentBatches):
@@ -31,9 +32,8 @@ class PairBatches(DocumentBatches):
             raise ValueError("there are no pairs to train on: give at least one that is short enough")
         self.left_out = len(rows) - len(kept)
         self.rows = sorted(kept, key=lambda row: (len(row[1]), len(row[0])))
-        self.lengths = torch.tensor([len(target) for _, target in self.rows], dtype=torch.float)
+        self.order = ByLength([len(target) for _, target in self.rows], batch_size, seed)
         self.end_id, self.batch_size, self.seed = end, batch_size, seed
-        self._shuffled = (None, None)
 
     def _padded(self, rows):
         sources, targets = zip(*rows)
