@@ -12,6 +12,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from helpers import ROOT
 from PIL import Image
+from views import STRICT
 
 from lmlib import plots
 from lmlib.plots import bars, curves
@@ -19,7 +20,7 @@ from lmlib.plots import bars, curves
 sys.path.insert(0, str(ROOT / "tools"))
 from make_fonts import used_han  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout")
+pytestmark = STRICT
 FONTS = ROOT / "lmlib" / "fonts"
 
 ROWS = [
@@ -55,13 +56,6 @@ CHARTS = {
     "strip": lambda: plots.surprise_strip(TEXT, np.linspace(0, 12, len(TEXT))),
     "reliability": lambda: plots.reliability([0.1, 0.5, 0.9], [0.2, 0.5, 0.7], [10, 0, 30]),
 }
-
-
-@pytest.fixture(autouse=True)
-def light():
-    plots.setup("light")
-    yield
-    plots.setup("light")
 
 
 def pixels(png):

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from helpers import ROOT
 from scipy.special import softmax
-from views import pixels
+from views import STRICT, pixels
 
 from lmlib import plots
 from lmlib.widgets import GuessGame, Sampler, base
 from lmlib.widgets.guess import SURE, Score, draw_score, guess_bits
 from lmlib.widgets.sampler import SHOW, reweigh
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout")
+pytestmark = STRICT
 
 LETTERS = "abcd \n"
 LAW = {"a": 0.5, "b": 0.25, " ": 0.12, "c": 0.0675, "d": 0.05, "\n": 0.0125}
@@ -45,12 +45,6 @@ def truth(text):
     if text.startswith("b"):
         raise ValueError("the village never says this")
     return {"a": 0.75, "b": 0.25}
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture

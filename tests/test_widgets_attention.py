@@ -5,25 +5,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, pixels, said
+from views import STRICT, AskingView, pixels, said
 
-from lmlib import plots
 from lmlib.models.attention import causal_mask
 from lmlib.models.recurrent import RecurrentConfig, RecurrentLM
 from lmlib.text import WordTokenizer
 from lmlib.widgets import AttentionView
 from lmlib.widgets.attention import LONGEST, SHOW, WRITTEN, Attention, attention_of
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 CORPUS = ["the cat sat on the mat. the hat is on the cat."] * 3
 TEXT = "the cat sat on the mat."
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -221,15 +214,10 @@ def test_a_learners_function_and_its_faults():
 # --------------------------------------------------------------------------------------------- still forms
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    check_the_picture_is_the_panels(view, theme)
-
-
 def test_short_and_long_texts_fit(model, tokenizer):
     for text in ("cat", "the cat sat on " * 30):
         assert pixels(AttentionView(model, text, tokenizer=tokenizer).static()).shape[1] == 792
 
 
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    pass

@@ -4,22 +4,16 @@ import html
 import re
 
 import pytest
-from views import pixels
+from views import STRICT, EveryView, pixels
 
 from lmlib import plots
 from lmlib.text import BPETokenizer, CharTokenizer, WordTokenizer
 from lmlib.text.bpe import to_glyphs
 from lmlib.widgets import TokenChips, chips
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout")
+pytestmark = STRICT
 
 CORPUS = ["the cat sat on the mat. the hat is on the cat.\n", "a cat and a hat sat there, 猫 too.\n"] * 5
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -294,10 +288,5 @@ def test_chips_of_a_picture_do_not_overlap_and_hold_their_writing(tokenizers):
         assert box.x0 <= writing.x0 and writing.x1 <= box.x1
 
 
-def test_lm_static_makes_no_widget(view, monkeypatch):
-    shown = []
-    monkeypatch.setenv("LM_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda data, **more: shown.append(data))
-    monkeypatch.setattr(view, "build", lambda: pytest.fail("a widget was made"))
-    view._ipython_display_()
-    assert shown[0]["text/plain"] == view.alt() and "image/png" in shown[0]
+class TestTheView(EveryView):
+    pass

@@ -1,19 +1,13 @@
 """The view of costs: numbers by formula, refusals in a sentence, the question, callbacks, still forms."""
 
 import pytest
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, pixels, said
+from views import STRICT, AskingView, pixels, said
 
-from lmlib import cost, plots
+from lmlib import cost
 from lmlib.widgets import CostView
 from lmlib.widgets.costs import BATCHES, DEVICES, LAYERS, SHOW, TOKENS, WIDTHS, as_bytes, as_time, spelt
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
+pytestmark = STRICT
 
 
 @pytest.fixture
@@ -137,20 +131,5 @@ def test_sliders_and_hardware_change_view_picture_and_sentence(view):
     assert view.hardware == "H100" and "H100" in said(panel)
 
 
-def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
-    panel = view.build()
-    monkeypatch.setattr(view, "doubled", lambda: 1 / 0)
-    panel.answer.value = 2
-    assert "division by zero" in said(panel)
-
-
-# --------------------------------------------------------------------------------------------- still forms
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    check_the_picture_is_the_panels(view, theme)
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    pass

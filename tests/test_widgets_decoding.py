@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from test_metrics import TOKENIZERS, random_gpt
-from views import check_it_is_shown_without_a_kernel, pixels, said
+from views import STRICT, AskingView, said
 
 from lmlib import plots
 from lmlib.decoding import Decoding
@@ -12,15 +12,9 @@ from lmlib.generate import generate
 from lmlib.widgets import DecodingExplorer
 from lmlib.widgets.decoding import ANSWERS, SHOW, Bars
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 CHAR = TOKENIZERS["char"]
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -157,19 +151,5 @@ def test_a_new_text_asks_anew_and_a_bad_one_changes_nothing(view):
     assert panel.answer.value is None and "sat" in panel.question.value and view.prompt == "sat"
 
 
-# --------------------------------------------------------------------------------------------- still forms
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_drawn(view, theme):
-    plots.setup(theme)
-    still = pixels(view.static())
-    assert still.shape[1] == 792 and still.std() > 10
-    panel = view.build()
-    covered = pixels(panel.image.value)
-    panel.answer.value = SHOW
-    assert pixels(panel.image.value).shape == covered.shape  # nothing jumps
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    saved_shows_more = True

@@ -2,21 +2,14 @@
 
 import numpy as np
 import pytest
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
+from views import STRICT, AskingView, said
 
-from lmlib import plots
 from lmlib.widgets import GapView
 from lmlib.widgets.gaps import OTHER, SAME, SHOW, TOP
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 WORDS = [f"word{i}" for i in range(10)]
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 def fill(best):
@@ -101,17 +94,5 @@ def test_a_text_that_cannot_be_filled_changes_nothing(view):
     assert view.text == "so ___ there" and panel.image.value == shown
 
 
-def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
-    panel = view.build()
-    monkeypatch.setattr(view, "compute", lambda *text: 1 / 0)
-    panel.answer.value = SHOW
-    assert "division by zero" in said(panel)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    check_the_picture_is_the_panels(view, theme)
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    drawn_from = "compute"

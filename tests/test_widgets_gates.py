@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from views import pixels, said
+from views import STRICT, AskingView, pixels, said
 
 from lmlib import plots
 from lmlib.models.lstm import LSTM
@@ -12,16 +12,10 @@ from lmlib.text import WordTokenizer
 from lmlib.widgets import GateBoard
 from lmlib.widgets.gates import LONGEST, SHOW
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 CORPUS = ["the cat sat on the mat.\nthe hat is on the cat."] * 3
 TEXT = "the cat sat on the mat"
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +196,7 @@ def test_a_new_text_asks_again_and_a_bad_one_loses_nothing(view):
 def test_any_held_value_has_its_button(model, tokenizer):
     panel = GateBoard(model, tokenizer, TEXT, held=0.7).build()
     assert panel.held.value == 0.7
+
+
+class TestTheView(AskingView):
+    pass

@@ -6,14 +6,14 @@ import re
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
-from views import pixels
+from views import STRICT, EveryView, pixels
 
 from lmlib import plots
 from lmlib.models.embedding import Embedding
 from lmlib.widgets import EmbeddingMap
 from lmlib.widgets.embedding_map import LISTED, Artists, rotate
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout")
+pytestmark = STRICT
 
 GROUPS = {"ranks": ["king", "queen", "duke", "duchess"], "colours": ["red", "green", "blue", "grey", "pink"]}
 WORDS = [word for kind in GROUPS.values() for word in kind] + ["river", "moon"]
@@ -27,12 +27,6 @@ def bunches(seed, noise=0.15):
     base[[1, 3], 3] = 0.8
     base[[2, 3], 4] = 0.5
     return base + noise * rng.normal(size=base.shape)
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture
@@ -332,10 +326,5 @@ def test_every_kind_has_a_marker_of_its_own():
     assert page.x0 <= area.x0 and area.x1 <= page.x1
 
 
-def test_lm_static_makes_no_widget(view, monkeypatch):
-    shown = []
-    monkeypatch.setenv("LM_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda data, **more: shown.append(data))
-    monkeypatch.setattr(view, "build", lambda: pytest.fail("a widget was made"))
-    view._ipython_display_()
-    assert shown[0]["text/plain"] == view.alt() and "image/png" in shown[0]
+class TestTheView(EveryView):
+    pass

@@ -1,26 +1,17 @@
 """Patching view: cells against single patches, bars against runs, sentence, question, refusals, still forms."""
 
-import io
-
 import pytest
 import torch
-from PIL import Image
-from views import check_it_is_shown_without_a_kernel, said
+from views import STRICT, AskingView, said
 
-from lmlib import hooks, plots
+from lmlib import hooks
 from lmlib.models.gpt import GPT, GPTConfig
 from lmlib.text import WordTokenizer
 from lmlib.widgets.patching import SHOW, SHOWN, PatchView
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 TEXTS = ("the cat sat on the mat, and the", "the dog sat on the mat, and the")
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -147,22 +138,5 @@ def test_new_texts_ask_anew(view):
     assert view.texts[1].startswith("the log")
 
 
-def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
-    panel = view.build()
-    monkeypatch.setattr(view, "alt", lambda: 1 / 0)
-    panel.answer.value = SHOW
-    assert "division by zero" in said(panel)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    plots.setup(theme)
-    panel = view.build()
-    sizes = [Image.open(io.BytesIO(png)).size for png in (view.static(), panel.image.value)]
-    panel.answer.value = SHOW
-    sizes.append(Image.open(io.BytesIO(panel.image.value)).size)
-    assert len(set(sizes)) == 1 and sizes[0][0] == 792
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    pass

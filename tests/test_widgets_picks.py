@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
+from views import STRICT, AskingView, said
 
-from lmlib import plots
 from lmlib.models.recommender import ItemKNN, Popularity
 from lmlib.tasks.recommendation import leave_last_out, load
 from lmlib.village import choices
 from lmlib.widgets.picks import LISTED, NOBODY, SHOW, TRUTH, PicksView, short
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 
 class Fixed:
@@ -21,12 +20,6 @@ class Fixed:
 
     def scores(self, histories):
         return np.tile(self.row, (len(histories), 1))
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -145,23 +138,11 @@ def test_another_customer_asks_anew_and_nobody_has_nothing(view):
     assert said(panel).startswith("After nothing yet, what next?")
 
 
-def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
-    panel = view.build()
-    monkeypatch.setattr(view, "alt", lambda: 1 / 0)
-    panel.answer.value = SHOW
-    assert "division by zero" in said(panel)
+class TestTheView(AskingView):
+    pass
 
 
-# --------------------------------------------------------------------------------------------- still forms
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("known", [True, False])
-def test_the_picture_is_the_panels(parts, theme, known):
-    plots.setup(theme)
-    view = PicksView(*parts, choices.next_item_probabilities if known else None)
-    check_the_picture_is_the_panels(view, theme)
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestWithoutTheTruth(AskingView):
+    @pytest.fixture
+    def view(self, parts):
+        return PicksView(*parts)

@@ -5,9 +5,8 @@ import random
 import numpy as np
 import pytest
 import torch
-from views import pixels, said
+from views import STRICT, AskingView, pixels, said
 
-from lmlib import plots
 from lmlib.pictures import painter
 from lmlib.pictures.look import say_and_look
 from lmlib.pictures.stream import Stream
@@ -15,19 +14,13 @@ from lmlib.village import pictures as village
 from lmlib.widgets import PictureView
 from lmlib.widgets.pixels import ALL, CORNERS, SHOW
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 PAIR = "a green key right of a white boat"
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    torch.set_num_threads(1)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
 def model():
+    torch.set_num_threads(1)
     return painter.load()[0]
 
 
@@ -120,9 +113,5 @@ def test_a_new_sentence_asks_again_and_a_wrong_one_is_said(view):
     assert view.painted != painted and view.sentence == "two red cats" and panel.answer.value is None
 
 
-def test_a_page_without_a_kernel_shows_the_picture(view, monkeypatch):
-    monkeypatch.setenv("LM_STATIC", "1")
-    shown = []
-    monkeypatch.setattr(plots, "show", lambda fig, alt: shown.append(alt))
-    view._ipython_display_()
-    assert shown == [view.alt()]
+class TestTheView(AskingView):
+    saved_shows_more = True

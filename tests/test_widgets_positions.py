@@ -2,20 +2,13 @@
 
 import numpy as np
 import pytest
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
+from views import STRICT, AskingView, said
 
-from lmlib import plots
 from lmlib.models.transformer import sinusoids
 from lmlib.widgets import PositionView
 from lmlib.widgets.positions import MOST, NO, SHOW, YES, by_distance
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
+pytestmark = STRICT
 
 
 def kinds(n=12):
@@ -128,20 +121,5 @@ def test_kind_and_place_move_the_picture(view):
     assert panel.image.value == seen[0]
 
 
-def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
-    panel = view.build()
-    monkeypatch.setattr(view, "alt", lambda: 1 / 0)
-    panel.answer.value = SHOW
-    assert "division by zero" in said(panel)
-
-
-# --------------------------------------------------------------------------------------------- still forms
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    check_the_picture_is_the_panels(view, theme)
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    pass

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from views import check_it_is_shown_without_a_kernel, pixels, said
+from views import STRICT, AskingView, pixels, said
 
-from lmlib import plots
 from lmlib.models.gpt import GPT, GPTConfig
 from lmlib.models.mlp import FeedForward, FeedForwardConfig
 from lmlib.models.recurrent import RecurrentConfig, RecurrentLM
@@ -14,16 +13,10 @@ from lmlib.text import WordTokenizer
 from lmlib.widgets import MemoryReach
 from lmlib.widgets.reach import ANSWERS, LEAST, MOST, SHOW, Influence, influence
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 CORPUS = ["the cat sat on the mat.\nthe hat is on the cat."] * 3
 TEXT = "the cat sat on the mat.\nthe hat"
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -235,20 +228,10 @@ def test_a_fault_in_a_learners_function_is_said(tokenizer):
 # --------------------------------------------------------------------------------------------- still forms
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    plots.setup(theme)
-    still = pixels(view.static())
-    assert still.shape[1] == 792 and still.std() > 10
-    panel = view.build()
-    panel.answer.value = SHOW
-    assert pixels(panel.image.value).shape == still.shape
-
-
 def test_short_and_long_texts_fit(models, tokenizer):
     for text in ("", "cat", " cat" * (MOST - 1)):
         assert pixels(MemoryReach(models, tokenizer, text).static()).shape[1] == 792
 
 
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    pass

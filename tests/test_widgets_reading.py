@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
+from views import STRICT, AskingView, said
 
 from lmlib import plots
 from lmlib.models.reader import Reader, ReaderConfig, Words, read
@@ -11,16 +11,10 @@ from lmlib.village.questions import babi
 from lmlib.widgets import ReadingView
 from lmlib.widgets.reading import LEFT, MOST_ROWS, SHOW, SILENT, WIDE, _rows
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 STORY = ["Tom found a red key.", "Tom went to the mill.", "It began to rain."]
 QUESTION = "Where is the red key?"
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -135,20 +129,5 @@ def test_a_new_story_asks_again_and_a_bad_one_is_refused(view):
     assert "&lt;b&gt;" in panel.question.value
 
 
-def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
-    panel = view.build()
-    monkeypatch.setattr(view, "alt", lambda: 1 / 0)
-    panel.answer.value = SHOW
-    assert "division by zero" in said(panel)
-
-
-# --------------------------------------------------------------------------------------------- still forms
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_as_tall_as_its_cover(view, theme):
-    check_the_picture_is_the_panels(view, theme)
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    pass

@@ -1,20 +1,13 @@
 """The view of secrets: numbers by hand, refusals, the question, slider and callbacks, still forms."""
 
 import pytest
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
+from views import STRICT, AskingView, said
 
-from lmlib import plots
 from lmlib.privacy.table import Secret
 from lmlib.widgets import SecretView
 from lmlib.widgets.secrets import SHOW
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
+pytestmark = STRICT
 
 
 @pytest.fixture
@@ -109,10 +102,5 @@ def test_what_no_row_has_is_said_and_changes_nothing(view):
     assert said(panel).startswith("no secret stands 0 times") and view.count == 16 and panel.image.value == shown
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    check_the_picture_is_the_panels(view, theme)
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    drawn_from = "compute"

@@ -3,23 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
+from views import STRICT, AskingView, said
 
-from lmlib import plots
 from lmlib.induction import heads_of
 from lmlib.models.gpt import GPT, GPTConfig
 from lmlib.tasks.in_context import Things, Words
 from lmlib.widgets import ShotsView
 from lmlib.widgets.shots import AT_ONCE, LATER, SHOW, WITH_IT
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 TEXT = "kite A drum C kite A key B"
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +137,5 @@ def test_the_learners_own_text(view):
     assert "asked for cup" in said(panel)
 
 
-# --------------------------------------------------------------------------------------------- still forms
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    check_the_picture_is_the_panels(view, theme)
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    pass

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from views import STRICT, AskingView, said
 
 from lmlib.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from lmlib.text import WordTokenizer
@@ -9,6 +10,7 @@ from lmlib.translation import Translator
 from lmlib.widgets import TranslationView
 from lmlib.widgets.attention import LONGEST, SHOW
 
+pytestmark = STRICT
 TEXTS = ["Clara had a red lantern.", "克拉拉有一盏红色的灯笼。", "Nora"]
 
 
@@ -27,10 +29,6 @@ def translator(tokenizer, written="克拉拉有", attention=True):
 @pytest.fixture
 def view(tokenizer):
     return TranslationView(translator(tokenizer), "Clara had a lantern.", query=1, heads=["the decoder"])
-
-
-def said(panel):
-    return panel.sentence.value
 
 
 def test_rows_are_what_was_written_and_columns_what_was_read(view):
@@ -95,3 +93,7 @@ def test_the_panel_translates_a_new_text(view):
 def test_chinese_is_drawn(view):
     """Glyphs that no font has are errors in the tests (see pyproject.toml)."""
     assert len(view.static()) > 5000
+
+
+class TestTheView(AskingView):
+    pass

@@ -2,20 +2,13 @@
 
 import numpy as np
 import pytest
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, pixels, said
+from views import STRICT, AskingView, pixels, said
 
-from lmlib import plots
 from lmlib.tasks.sentiment import words
 from lmlib.widgets import VerdictView
 from lmlib.widgets.verdicts import MOST, SHOW
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
+pytestmark = STRICT
 
 
 class Weights:
@@ -139,20 +132,5 @@ def test_a_text_that_cannot_be_judged_changes_nothing(view):
     assert view.text == "never bad" and panel.image.value == shown
 
 
-def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
-    panel = view.build()
-    monkeypatch.setattr(view, "compute", lambda *text: 1 / 0)
-    panel.answer.value = SHOW
-    assert "division by zero" in said(panel)
-
-
-# --------------------------------------------------------------------------------------------- still forms
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    check_the_picture_is_the_panels(view, theme)
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    drawn_from = "compute"

@@ -1,28 +1,18 @@
 """GPT x-ray: the lens against the layers run by hand, the last layer against the model, question, callbacks."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from views import check_it_is_shown_without_a_kernel, said
+from views import STRICT, AskingView, said
 
-from lmlib import plots
 from lmlib.models.gpt import GPT, GPTConfig
 from lmlib.text import WordTokenizer
 from lmlib.widgets import GPTXray
 from lmlib.widgets.xray import ROWS, SHOW, Lens, lens_of
 
-pytestmark = pytest.mark.filterwarnings("error:Glyph", "error:constrained_layout", "error:Attempting")
+pytestmark = STRICT
 
 TEXT = "the cat sat on the mat"
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.delenv("LM_STATIC", raising=False)
-    plots.setup("light")
 
 
 @pytest.fixture(scope="module")
@@ -121,24 +111,5 @@ def test_a_new_text_asks_anew(view):
     assert (panel.place.max, view.place) == (2, 2)
 
 
-def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
-    panel = view.build()
-    monkeypatch.setattr(view, "alt", lambda: 1 / 0)
-    panel.answer.value = SHOW
-    assert "division by zero" in said(panel)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_picture_is_the_panels(view, theme):
-    plots.setup(theme)
-    sizes = []
-    for png in (view.static(), view.build().image.value):
-        sizes.append(Image.open(io.BytesIO(png)).size)
-    panel = view.build()
-    panel.answer.value = SHOW
-    sizes.append(Image.open(io.BytesIO(panel.image.value)).size)
-    assert len(set(sizes)) == 1 and sizes[0][0] == 792
-
-
-def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):
-    check_it_is_shown_without_a_kernel(view, monkeypatch)
+class TestTheView(AskingView):
+    pass

@@ -128,9 +128,9 @@ class MemoryReach(QuickView):
     def _picture(self, title=None):
         """The figure with everything that does not change, and what moves in it."""
         places, lines = _flow(self.words)
-        tall = LINE / 72 * lines + 0.1
+        tall = _tall(lines)
         fig, (top, low) = plots.figure(
-            2, 1, title=title, height=tall + 3.4, gridspec_kw={"height_ratios": [tall, 2.9]}
+            2, 1, title=title, height=tall + BELOW, gridspec_kw={"height_ratios": [tall, 2.9]}
         )
         top.set(xlim=(0, WIDTH), ylim=(lines * LINE, -2))
         top.axis("off")
@@ -207,7 +207,13 @@ class Artists:
 
 LOOKS = (("alternative", "--"), ("model", "-"), ("hidden", "-."), ("attention", ":"))
 SIZE, LINE, WIDTH = 10.5, 30, 415  # points: letters, a line, the text's width
+BELOW = 3.4  # inches for the curves
 DEEP = 9  # points: the bar under the word with the largest influence
+
+
+def _tall(lines):
+    """Inches for so many lines of words."""
+    return LINE / 72 * lines + 0.1
 
 
 def _face(word):
@@ -277,7 +283,7 @@ class ReachPanel(QuickPanel):
         with self._quietly():
             self.slider.max = max(1, len(view.words) - 1)
             self.slider.value = view.place
-        self._cover(*plots.figure())
+        self._cover(*plots.figure(height=_tall(_flow(view.words)[1]) + BELOW))
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that does not fit is refused here, nothing is changed
