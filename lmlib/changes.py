@@ -90,11 +90,6 @@ def read(path=TABLE):
     return read_rows(Row, path, "these measurements are missing: make them with `python -m lmlib.changes`")
 
 
-def write(rows, path=TABLE):
-    """Write the rows, whole or not at all."""
-    write_rows(rows, path)
-
-
 def make(names=()):
     """Measure the named forms (default: all) and write the table."""
     known = [name for name, _, _ in forms()]
@@ -107,7 +102,7 @@ def make(names=()):
         bits, sizes = zip(*(measure(parts, optimizer, seed) for seed in SEEDS))
         rows[name] = Row(name, sizes[0], round(mean(bits), 4), round(stdev(bits), 4), len(bits))
         print(f"{name}: {rows[name].bits:.4f} ± {rows[name].spread:.4f} bits per character", flush=True)
-        write([rows[name] for name in known if name in rows])
+        write_rows([rows[name] for name in known if name in rows], TABLE)
 
 
 if __name__ == "__main__":

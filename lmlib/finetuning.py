@@ -162,8 +162,7 @@ def read(path=TABLE, **only):
 
     Raises FileNotFoundError where the table was not made yet.
     """
-    rows = read_rows(Row, path, "there is no table yet: make it with `python -m lmlib.finetuning --make`")
-    return [row for row in rows if all(getattr(row, key) == value for key, value in only.items())]
+    return read_rows(Row, path, "there is no table yet: make it with `python -m lmlib.finetuning --make`", **only)
 
 
 def accuracies(rows):

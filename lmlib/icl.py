@@ -311,12 +311,6 @@ def read_table(name, kind):
     return read_rows(kind, path, f"there is no table {path.name} yet: make it with `python -m lmlib.icl --help`")
 
 
-def write_table(rows, name):
-    """Write rows, whole or not at all."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    write_rows(rows, FOLDER / f"{name}.csv")
-
-
 def path_of(rows, kind, seed, tested="new"):
     """The moments of one training, in order."""
     return [row for row in rows if (row.kind, row.seed, row.tested) == (kind, seed, tested)]
@@ -340,7 +334,7 @@ def main(argv=None):
                 rows += moments
                 last = moments[-1]
                 print(f"{kind}, seed {seed}, {time.process_time() - begun:.0f} s: {last}", flush=True)
-        write_table(rows, "path")
+        write_rows(rows, FOLDER / "path.csv")
     if args.things:
         models = {}
         for seed in SEEDS:
@@ -348,7 +342,7 @@ def main(argv=None):
             models[seed] = train_things(seed)
             print(f"things, seed {seed}: {time.process_time() - begun:.0f} s", flush=True)
         rows = list(measure_things(models))
-        write_table(rows, "things")
+        write_rows(rows, FOLDER / "things.csv")
         for rules in ("old", "new"):
             print(rules, {name: curve(rows, name, rules)[-1] for name in ("model", "ideal", "copier", "old rules")})
         save_checkpoint(
@@ -359,7 +353,7 @@ def main(argv=None):
         for row in judge_reviews(args.reviews):
             rows.append(row)
             print(row, flush=True)
-            write_table(rows, "reviews")
+            write_rows(rows, FOLDER / "reviews.csv")
 
 
 if __name__ == "__main__":

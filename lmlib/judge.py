@@ -195,11 +195,6 @@ def read(path=TABLE):
     return read_rows(Row, path, "there is no table of decoding yet: make it with `python -m lmlib.judge --make`")
 
 
-def save(rows, path=TABLE):
-    """Write the rows, whole or not at all."""
-    write_rows(rows, path)
-
-
 def over_seeds(rows, name):
     """One measure of each setting: {setting: (mean, least, largest)}, in the rows' order."""
     found = {}
@@ -235,7 +230,7 @@ def main(argv=None):
         for setting in (VILLAGE, *SETTINGS):
             rows += [measure(model, tokenizer, setting, seed) for seed in SEEDS]
             print(table(rows).splitlines()[-1], flush=True)
-        save(rows)
+        write_rows(rows, TABLE)
     print(table(read()))
 
 

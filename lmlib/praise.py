@@ -156,13 +156,7 @@ def read(path=TABLE, **only):
 
     Raises FileNotFoundError where the table was not made yet.
     """
-    rows = read_rows(Row, path, "there is no table yet: make it with `python -m lmlib.praise --make`")
-    return [row for row in rows if all(getattr(row, key) == value for key, value in only.items())]
-
-
-def write(rows, path=TABLE):
-    """Write the rows, whole or not at all."""
-    write_rows(rows, path)
+    return read_rows(Row, path, "there is no table yet: make it with `python -m lmlib.praise --make`", **only)
 
 
 def accuracies(rows):
@@ -269,7 +263,7 @@ def main(argv=None):
         old = read() if TABLE.exists() else []
         others = [row for row in old if row.data != options.make or options.only not in (None, row.model)]
         rows = others + measure(options.make, partial(print, file=sys.stderr, flush=True), options.only)
-        write(sorted(rows, key=_place))
+        write_rows(sorted(rows, key=_place), TABLE)
     for data in SETTINGS:
         for removed in REMOVED:
             if rows := read(data=data, removed=removed):

@@ -111,13 +111,6 @@ def read_table(name="readers", kind=Row):
     return read_rows(kind, path, f"there is no table {path.name} yet: make it with `python -m lmlib.reading --help`")
 
 
-def write_table(rows, name="readers"):
-    """Write rows, whole or not at all."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / f"{name}.csv"
-    write_rows(rows, path)
-
-
 def summary(rows, model, split="test", facts=None):
     """(mean, least, largest) share of exact answers over the seeds; facts None: all questions, weighted by number."""
     found = []
@@ -204,14 +197,14 @@ def main(argv=None):
                 rows += measure(kind, seed)
                 said = (f"{row.split}/{row.facts}: {row.exact:.2f}" for row in rows[-4 * len(SPLITS) :])
                 print(f"{kind}, seed {seed}, {time.process_time() - begun:.0f} s:", *said, flush=True)
-                write_table(rows)
+                write_rows(rows, FOLDER / "readers.csv")
     if args.chat is not None:
         torch.manual_seed(0)
         rows = []
         for row in chat_answers(args.chat):
             rows.append(row)
             print(f"{row.condition:>10} | {row.id} | {row.words} words | F1 {row.f1:.2f}", flush=True)
-        write_table(rows, "chat")
+        write_rows(rows, FOLDER / "chat.csv")
     for name, kind in (("readers", Row), ("chat", Said)):
         if (FOLDER / f"{name}.csv").exists():
             _print(read_table(name, kind))

@@ -24,6 +24,7 @@ from torch import nn
 
 from .measured import read_rows, write_rows
 from .models.attention import MultiHeadAttention
+from .models.network import seeded
 
 TABLE = Path(__file__).resolve().parents[1] / "data" / "recall.csv"
 KINDS = ("rnn", "gru", "lstm", "attention")
@@ -64,8 +65,7 @@ class Reader(nn.Module):
         if kind not in KINDS:
             raise ValueError(f"no reader is called {kind!r}: choose one of {', '.join(KINDS)}")
         self.kind = kind
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
-            torch.default_generator.manual_seed(seed)
+        with seeded(seed):
             self.embedding = nn.Embedding(QUERY + 1, d_model)
             if kind == "attention":
                 self.layer = MultiHeadAttention(d_model, n_heads=1)
@@ -139,13 +139,8 @@ def measure(kind, seed, steps=STEPS, longest=SHORT):
 
 def read(path=TABLE, longest=SHORT):
     """The rows of models trained up to `longest`. Raises FileNotFoundError where the table was not made yet."""
-    rows = read_rows(Row, path, "there is no recall table yet: make it with `python -m lmlib.recall --make`")
-    return [row for row in rows if row.longest == longest]
-
-
-def write(rows, path=TABLE):
-    """Write the rows, whole or not at all."""
-    write_rows(rows, path)
+    missing = "there is no recall table yet: make it with `python -m lmlib.recall --make`"
+    return read_rows(Row, path, missing, longest=longest)
 
 
 def reach(rows, kind, at_least=0.95):
@@ -236,7 +231,7 @@ def main(argv=None):
                     rows += measure(kind, seed, longest=longest)
                     found = (f"{row.distance}:{row.accuracy:.2f}" for row in rows[-len(DISTANCES) :])
                     print(f"up to {longest}, {kind}, seed {seed}:", *found, flush=True)
-        write(rows)
+        write_rows(rows, TABLE)
     for longest in (SHORT, LONG):
         print(f"Trained up to {longest}. {alt(read(longest=longest))}")
 

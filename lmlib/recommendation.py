@@ -194,15 +194,14 @@ def measure_all(data):
 
 def read(path=TABLE, data="village", split="leave last out", ties="random"):
     """The rows of one data set, split and rule for ties (None: all). Raises FileNotFoundError where none was made."""
-    rows = read_rows(Row, path, "there is no such table yet: make it with `python -m lmlib.recommendation --make`")
+    missing = "there is no such table yet: make it with `python -m lmlib.recommendation --make`"
     wanted = {"data": data, "split": split, "ties": ties}
-    return [row for row in rows if all(value in (None, getattr(row, key)) for key, value in wanted.items())]
+    return read_rows(Row, path, missing, **{key: value for key, value in wanted.items() if value is not None})
 
 
 def write(rows, path=TABLE):
     """Write the rows, whole or not at all, and their SHA-256 beside them."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_rows(rows, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     (path.parent / "SHA256SUMS").write_text(f"{digest}  {path.name}\n", encoding="utf-8", newline="\n")

@@ -3,7 +3,8 @@
 import pytest
 
 from lmlib import changes
-from lmlib.changes import CHANGES, GPT2, Row, forms, measure, read, train, write
+from lmlib.changes import CHANGES, GPT2, Row, forms, measure, read, train
+from lmlib.measured import write_rows
 from lmlib.models.gpt import GPT, GPTConfig
 
 
@@ -63,7 +64,6 @@ def test_one_row_is_made_anew_and_the_others_stay(tmp_path, monkeypatch, capsys)
     table = tmp_path / "changes.csv"
     monkeypatch.setattr(changes, "TABLE", table)
     monkeypatch.setattr(changes.read, "__defaults__", (table,))
-    monkeypatch.setattr(changes.write, "__defaults__", (table,))
     monkeypatch.setattr(changes, "measure", lambda parts, optimizer, seed: (0.3 + 0.01 * seed, 5))
     changes.make()
     assert [row.change for row in read()] == [name for name, _, _ in forms()]
@@ -77,7 +77,7 @@ def test_one_row_is_made_anew_and_the_others_stay(tmp_path, monkeypatch, capsys)
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
     rows = [Row("GPT-2", 5, 0.25, 0.01, 3)]
-    write(rows, tmp_path / "changes.csv")
+    write_rows(rows, tmp_path / "changes.csv")
     assert read(tmp_path / "changes.csv") == rows
     with pytest.raises(FileNotFoundError, match="python -m lmlib.changes"):
         read(tmp_path / "nothing.csv")

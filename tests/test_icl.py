@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lmlib import icl
+from lmlib.measured import write_rows
 from lmlib.tasks.in_context import Things, Words
 from lmlib.tasks.sentiment import Review
 from lmlib.training.checkpoint import load_shipped
@@ -167,5 +168,5 @@ def test_a_table_that_is_missing_says_how_to_make_it(monkeypatch, tmp_path):
     with pytest.raises(FileNotFoundError, match="make it with `python -m lmlib.icl --help`"):
         icl.read_table("path", icl.Moment)
     rows = [icl.Moment("two layers", "new", 0, 6, 1.2, 0.5, 0.25, 0.1, 0.2)]
-    icl.write_table(rows, "path")
+    write_rows(rows, tmp_path / "path.csv")
     assert icl.read_table("path", icl.Moment) == rows and mean([r.seen for r in rows]) == 0.5

@@ -6,6 +6,7 @@ import pytest
 
 from lmlib import judge, village
 from lmlib.judge import SEEDS, SETTINGS, VILLAGE
+from lmlib.measured import write_rows
 from lmlib.training import load_shipped
 
 
@@ -94,7 +95,7 @@ def test_the_table_is_complete_and_of_the_shipped_model(shipped):
 
 def test_the_table_survives_a_round_trip(tmp_path):
     rows = judge.read()
-    judge.save(rows, tmp_path / "again.csv")
+    write_rows(rows, tmp_path / "again.csv")
     assert repr(judge.read(tmp_path / "again.csv")) == repr(rows)
     assert len(judge.table(rows).splitlines()) == len(SETTINGS) + 2
     middle, low, high = judge.over_seeds(rows, "consistent")["T 1"]

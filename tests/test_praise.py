@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lmlib import praise
+from lmlib.measured import write_rows
 from lmlib.praise import Row
 from lmlib.tasks import sentiment
 from lmlib.tasks.sentiment import Review
@@ -81,10 +82,9 @@ def test_attention_is_told_the_distances_unless_one_asks_for_other_positions():
 
 def test_one_classifier_is_measured_again_and_the_others_stay(tmp_path, monkeypatch):
     path, models, before = tmp_path / "table.csv", praise._models, praise.read()
-    praise.write(before, path)
+    write_rows(before, path)
     monkeypatch.setattr(praise, "TABLE", path)
-    for function in (praise.read, praise.write):
-        monkeypatch.setattr(function, "__defaults__", (path,))
+    monkeypatch.setattr(praise.read, "__defaults__", (path,))
     monkeypatch.setattr(praise, "_models", lambda data: [(*key, lambda: Says("good")) for *key, _ in models(data)])
     praise.main(["--make", "village", "--only", "counts of words"])
     after = praise.read()
@@ -124,7 +124,7 @@ def test_new_adjectives_are_carried_over_and_by_attention_less():
 
 def test_written_rows_are_read_back(tmp_path):
     rows = [Row("village", "LSTM", "nothing", 1, "plain", 0.5), Row("sst2", "LSTM", "nothing", 0, "all", 0.75)]
-    praise.write(rows, tmp_path / "table.csv")
+    write_rows(rows, tmp_path / "table.csv")
     assert praise.read(tmp_path / "table.csv") == rows
     assert praise.read(tmp_path / "table.csv", data="sst2") == rows[1:]
     with pytest.raises(FileNotFoundError, match="lmlib.praise --make"):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lmlib import recall
+from lmlib.measured import write_rows
 from lmlib.recall import CHANCE, DISTANCES, KINDS, N_VALUES, QUERY, SEEDS, Reader, Row
 
 
@@ -139,7 +140,7 @@ def test_the_rnn_forgets_what_the_lstm_and_attention_keep():
 
 def test_written_rows_are_read_back(tmp_path):
     rows = [Row("rnn", 0, 2, 0.5), Row("lstm", 1, 300, 1.0, 300)]
-    recall.write(rows, tmp_path / "table.csv")
+    write_rows(rows, tmp_path / "table.csv")
     assert recall.read(tmp_path / "table.csv") == rows[:1]
     assert recall.read(tmp_path / "table.csv", longest=300) == rows[1:]
     with pytest.raises(FileNotFoundError, match="lmlib.recall --make"):

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from lmlib.measured import write_rows
 from lmlib.tasks.translation import Link, Pair
 from lmlib.text import WordTokenizer
 from lmlib.translation import table
@@ -39,7 +40,7 @@ def a_row(**changes):
 def test_rows_survive_the_file(tmp_path):
     rows = [a_row(), a_row(model="one vector", bleu=1.25), a_row(data="multi30k", target="de", rare=math.nan)]
     path = tmp_path / "t.csv"
-    table.write(rows, path)
+    write_rows(rows, path)
     back = read(path)
     assert list(map(repr, back)) == list(map(repr, rows))  # NaN does not equal itself
     assert math.isnan(back[2].rare) and isinstance(back[0].seed, int)
@@ -112,10 +113,10 @@ def test_making_one_language_leaves_the_other_rows_alone(tmp_path, monkeypatch):
     for name in ("TABLE", "ERRORS", "AGREEMENTS"):
         monkeypatch.setattr(table, name, tmp_path / f"{name}.csv")
     monkeypatch.setattr(table.read, "__defaults__", (table.TABLE, Row))
-    monkeypatch.setattr(table.write, "__defaults__", (table.TABLE,))
     real = a_row(data="multi30k", target="de", bleu=33.0)
-    table.write([row_of("zh", "attention", 0, bleu=12.0), row_of("fr", "attention", 0, bleu=13.0), real])
-    table.write([ErrorRow("zh", "attention", 0, "word order", 0.5)], table.ERRORS)
+    old = [row_of("zh", "attention", 0, bleu=12.0), row_of("fr", "attention", 0, bleu=13.0), real]
+    write_rows(old, table.TABLE)
+    write_rows([ErrorRow("zh", "attention", 0, "word order", 0.5)], table.ERRORS)
 
     def measured(kind, target, seed):
         sentence = table.Sentence(target, kind, seed, "a lamp", "un lampe", "une lampe")

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .batching import IGNORE, ByLength, generator
+from .network import Network, seeded
 from .transformer import EncoderLayer, LayerNorm, TransformerConfig
 
 HIDDEN = 0.15  # the share of the tokens that are to be guessed: Devlin et al. 2019, section 3.1
@@ -39,7 +40,7 @@ class BertConfig:
     seed: int = 0
 
 
-class Bert(nn.Module):
+class Bert(Network):
     """ids (batch, time) -> one vector for each token, (batch, time, d_model).
 
     A token's vector is the sum of three rows (token, place, segment), normed; then encoder layers with GELU and the
@@ -53,8 +54,7 @@ class Bert(nn.Module):
             c.vocab_size, c.context, c.n_layers, c.n_heads, c.d_model, c.hidden, activation="gelu", dropout=c.dropout
         )
         sizes.check()
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
-            torch.default_generator.manual_seed(c.seed)
+        with seeded(c.seed):
             self.token, self.position, self.segment = (
                 nn.Embedding(n, c.d_model) for n in (c.vocab_size, c.context, c.segments)
             )
@@ -94,11 +94,6 @@ class Bert(nn.Module):
             x = layer(x, padding=there)
         return seen
 
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())
-
 
 def _start(module, d_model):
     """Normal numbers in every matrix, 0 in every bias: of spread 0.02 for BERT's 768 numbers, larger for fewer."""
@@ -109,7 +104,7 @@ def _start(module, d_model):
                 nn.init.zeros_(part.bias)
 
 
-class MaskedLM(nn.Module):
+class MaskedLM(Network):
     """ids (batch, time) -> for each place a score for each token, (batch, time, vocab_size).
 
     The head is BERT's: a layer with GELU and norm, then the scalar products with all rows of the token table.
@@ -119,8 +114,7 @@ class MaskedLM(nn.Module):
         super().__init__()
         self.config = config
         self.bert = Bert(config)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(config.seed + 1)
+        with seeded(config.seed + 1):
             self.mix = nn.Linear(config.d_model, config.d_model)
             _start(self.mix, config.d_model)
         self.norm, self.bias = LayerNorm(config.d_model, config.eps), nn.Parameter(torch.zeros(config.vocab_size))
@@ -131,11 +125,6 @@ class MaskedLM(nn.Module):
     def scores(self, x):
         """Vectors (..., d_model) -> scores (..., vocab_size)."""
         return F.linear(self.norm(F.gelu(self.mix(x))), self.bert.token.weight, self.bias)
-
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())
 
 
 class BertClassifier(nn.Module):
@@ -148,8 +137,7 @@ class BertClassifier(nn.Module):
     def __init__(self, bert, dropout=0.0, seed=0):
         super().__init__()
         self.bert, self.config, self.drop = bert, bert.config, nn.Dropout(dropout)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
+        with seeded(seed):
             self.head = nn.Linear(bert.config.d_model, 1)
             _start(self.head, bert.config.d_model)
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from .attention import attend
 from .batching import ByLength
+from .network import Network, seeded
 from .transformer import EncoderLayer, LayerNorm, TransformerConfig, sinusoids
 
 KINDS = ("mean", "lstm", "attention")
@@ -46,7 +47,7 @@ class ClassifierConfig:
             raise ValueError(f"positions are {self.positions!r}: choose rotary or sinusoidal")
 
 
-class TextClassifier(nn.Module):
+class TextClassifier(Network):
     """ids (batch, time), padded at the end with `pad_id` -> logits (batch,).
 
         mean        the mean of the word vectors: their order is lost
@@ -61,8 +62,7 @@ class TextClassifier(nn.Module):
         config.check()
         super().__init__()
         self.config = c = config
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
-            torch.default_generator.manual_seed(c.seed)
+        with seeded(c.seed):
             self.embedding = nn.Embedding(c.vocab_size, c.d_model)
             self.embedding.weight.data.mul_(c.spread)  # torch draws them with spread 1
             self.drop = nn.Dropout(c.dropout)
@@ -113,11 +113,6 @@ class TextClassifier(nn.Module):
             share = there / there.sum(1, keepdim=True).clamp(min=1)
             pooled = (share[:, None] @ x)[:, 0]
         return self.head(self.drop(pooled)).squeeze(-1), share
-
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())
 
 
 def label_loss(model, batch):

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .network import Network, seeded
+
 
 @dataclass
 class MatcherConfig:
@@ -86,7 +88,7 @@ class Side(nn.Module):
         return F.normalize(self.out(x.sum(1)), dim=-1)
 
 
-class Matcher(nn.Module):
+class Matcher(Network):
     """Pictures and sentences as vectors of length 1; their products, times `scale`, say what belongs together.
 
     forward(pictures, sentences): pictures (batch, side * side) colours as numbers, sentences (batch, longest) ids
@@ -96,8 +98,7 @@ class Matcher(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+        with seeded(config.seed):
             self.patches = PatchEmbedding(config.colours, config.patch, config.d_model)
             self.words = nn.Embedding(config.vocab_size, config.d_model, padding_idx=0)
             self.seen = Side(config, (config.side // config.patch) ** 2)
@@ -121,10 +122,6 @@ class Matcher(nn.Module):
 
     def forward(self, pictures, sentences):
         return self.scale * self.pictures(pictures) @ self.sentences(sentences).T
-
-    @property
-    def n_parameters(self):
-        return sum(p.numel() for p in self.parameters())
 
 
 def contrastive_loss(model, batch):

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .network import LanguageModel, seeded
+
 CHOICES = {
     "norm": ("rms", "layer"),
     "positions": ("rotary", "learned", "none"),
@@ -247,7 +249,7 @@ class Cache(list):
         return self[0].length
 
 
-class GPT(nn.Module):
+class GPT(LanguageModel):
     """A small GPT. `forward(ids)`: ids (batch, time) -> logits (batch, time, vocab_size).
 
     With a `cache` (see `new_cache`), ids are only what follows the tokens that it already holds. `real` (batch,
@@ -259,8 +261,8 @@ class GPT(nn.Module):
     def __init__(self, config):
         super().__init__()
         config.check()
-        self.config = config
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
+        self.config, self.reads = config, config.context
+        with seeded(config.seed):
             self.embedding = nn.Embedding(config.vocab_size, config.d_model)
             if config.positions == "learned":
                 self.position = nn.Embedding(config.context, config.d_model)
@@ -306,8 +308,6 @@ class GPT(nn.Module):
     def forward(self, ids, cache=None, real=None):
         start = cache.length if cache is not None else 0
         end = start + ids.size(1)
-        if end == start:
-            raise ValueError("the model predicts what follows a token: give it at least one, such as the end mark")
         if end > self.config.context:
             raise ValueError(
                 f"{end} tokens do not fit this model's context of {self.config.context}: "
@@ -316,13 +316,7 @@ class GPT(nn.Module):
         place, mask = slice(start, end), None
         if real is not None or (cache is not None and cache.real is not None):
             place, mask = self._around_padding(ids, start, cache, real)
-        try:
-            x = self.embedding(ids)
-        except IndexError:
-            raise ValueError(
-                f"the ids go up to {int(ids.max())} (from {int(ids.min())}), but this model knows 0 to "
-                f"{self.config.vocab_size - 1}: use the tokenizer that it was trained with"
-            ) from None
+        x = self.look_up(ids)
         turn = None
         if self.config.positions == "learned":
             x = x + self.position.weight[place]
@@ -366,27 +360,9 @@ class GPT(nn.Module):
 
         return from_pretrained(name)
 
-    @torch.inference_mode()
-    def next_probabilities(self, ids):
-        """p of every token after `ids`, (vocab_size,). A document begins with the end mark, so ids should too.
-
-        Of more ids than the context holds, the last ones are read.
-        """
-        training = self.training
-        self.eval()  # no dropout
-        ids = torch.tensor([list(ids)[-self.config.context :]], dtype=torch.long, device=self.embedding.weight.device)
-        logits = self(ids)[0, -1]
-        self.train(training)
-        return logits.double().softmax(-1).cpu().numpy()
-
     def new_cache(self):
         """An empty cache for `forward(ids, cache)`."""
         return Cache(self.config)
-
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())
 
     @property
     def flops_per_token(self):

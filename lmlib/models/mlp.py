@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .network import LanguageModel, seeded
+
 
 @dataclass
 class FeedForwardConfig:
@@ -29,7 +31,7 @@ class FeedForwardConfig:
     seed: int = 0
 
 
-class FeedForward(nn.Module):
+class FeedForward(LanguageModel):
     """Predicts from the last `window` tokens. `forward(ids)`: ids (batch, time) -> logits (batch, time, vocab_size).
 
     A text may be of any length: every place looks at its own window, all at once.
@@ -41,8 +43,8 @@ class FeedForward(nn.Module):
         sizes = (config.vocab_size, config.window, config.d_embedding, config.hidden)
         if min(sizes) < 1:
             raise ValueError(f"every size of a model is at least 1, but here one is {min(sizes)}: {config}")
-        self.config = config
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
+        self.config, self.reads = config, config.window
+        with seeded(config.seed):
             self.embedding = nn.Embedding(config.vocab_size, config.d_embedding)
             self.inner = nn.Linear(config.window * config.d_embedding, config.hidden)
             self.head = nn.Linear(config.hidden, config.vocab_size)
@@ -58,35 +60,11 @@ class FeedForward(nn.Module):
             p.zero_()
 
     def forward(self, ids):
-        if ids.size(1) == 0:
-            raise ValueError("the model predicts what follows a token: give it at least one, such as the end mark")
-        window = self.config.window
-        try:
-            x = self.embedding(ids)  # (batch, time, d_embedding)
-        except IndexError:
-            raise ValueError(
-                f"the ids go up to {int(ids.max())} (from {int(ids.min())}), but this model knows 0 to "
-                f"{self.config.vocab_size - 1}: use the tokenizer that it was trained with"
-            ) from None
+        window, x = self.config.window, self.look_up(ids)  # (batch, time, d_embedding)
         x = F.pad(x, (0, 0, window - 1, 0))  # zeros before the beginning: (batch, window - 1 + time, d_embedding)
         x = x.unfold(1, window, 1).transpose(2, 3)  # each place's window: (batch, time, window, d_embedding)
         h = torch.tanh(self.inner(self.drop(x.flatten(2))))  # (batch, time, hidden)
         return self.head(self.drop(h))
-
-    @torch.inference_mode()
-    def next_probabilities(self, ids):
-        """p of every token after `ids`, (vocab_size,). A document begins with the end mark, so ids should too."""
-        training = self.training
-        self.eval()  # no dropout
-        last = list(ids)[-self.config.window :]
-        logits = self(torch.tensor([last], dtype=torch.long, device=self.head.weight.device))[0, -1]
-        self.train(training)
-        return logits.double().softmax(-1).cpu().numpy()
-
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())
 
     @property
     def flops_per_token(self):

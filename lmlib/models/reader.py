@@ -20,6 +20,7 @@ from torch import nn
 
 from ..text.vocabulary import UNKNOWN, Vocabulary
 from .attention import MultiHeadAttention, attend
+from .network import Network, seeded
 from .transformer import EncoderLayer, LayerNorm, TransformerConfig
 
 PADDING = "<pad>"
@@ -177,7 +178,7 @@ class RecencyAttention(MultiHeadAttention):
         return self.out(mixed.transpose(1, 2).flatten(2)), weights
 
 
-class Reader(nn.Module):
+class Reader(Network):
     """From a story and a question, the last line, to pointers at words and at lines.
 
     ids (batch, lines + 1, words) -> start, end (batch, (lines + 1) * words), evidence (batch, lines + 1). start and
@@ -191,8 +192,7 @@ class Reader(nn.Module):
         self.config = c = config
         if c.order not in ORDERS:
             raise ValueError(f"order is {c.order!r}: choose one of {', '.join(ORDERS)}")
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
-            torch.default_generator.manual_seed(c.seed)
+        with seeded(c.seed):
             self._build(c)
 
     def _build(self, c):
@@ -255,11 +255,6 @@ class Reader(nn.Module):
         scores[:, -1, 0] = self.none(v[:, -1])
         evidence = (v @ ask_line[..., None])[..., 0] / math.sqrt(v.size(-1)) + self.line_bias(v)[..., 0]
         return *scores.flatten(1, 2).unbind(-1), evidence
-
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())
 
 
 class ReadingLoss:

@@ -12,6 +12,7 @@ from torch import nn
 
 from .attention import MultiHeadAttention, causal_mask
 from .lstm import GRU, LSTM
+from .network import LanguageModel, seeded
 from .rnn import RNN
 
 BY_HAND = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
@@ -74,7 +75,7 @@ class Carried:
             self.state = value
 
 
-class RecurrentLM(nn.Module):
+class RecurrentLM(LanguageModel):
     """`forward(ids)`: ids (batch, time) -> logits (batch, time, vocab_size); a text may be of any length.
 
     With a `cache` (see `new_cache`), ids are only what follows the tokens read before, and the cache then remembers
@@ -89,8 +90,7 @@ class RecurrentLM(nn.Module):
             raise ValueError(f"every size of a model is at least 1: {config}")
         self.config = config
         d = config.d_model
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
-            torch.default_generator.manual_seed(config.seed)
+        with seeded(config.seed):
             self.embedding = nn.Embedding(config.vocab_size, d)
             if config.fused:
                 self.layer = FUSED[config.cell](d, d, num_layers=config.n_layers, batch_first=True)
@@ -105,15 +105,7 @@ class RecurrentLM(nn.Module):
         self.drop = nn.Dropout(config.dropout)
 
     def forward(self, ids, cache=None):
-        if ids.size(1) == 0:
-            raise ValueError("the model predicts what follows a token: give it at least one, such as the end mark")
-        try:
-            x = self.embedding(ids)  # (batch, time, d_model)
-        except IndexError:
-            raise ValueError(
-                f"the ids go up to {int(ids.max())} (from {int(ids.min())}), but this model knows 0 to "
-                f"{self.config.vocab_size - 1}: use the tokenizer that it was trained with"
-            ) from None
+        x = self.look_up(ids)  # (batch, time, d_model)
         h, state = self.layer(self.drop(x), None if cache is None else cache.state)
         past = h
         if self.look_back is not None:
@@ -130,20 +122,6 @@ class RecurrentLM(nn.Module):
     def new_cache(self):
         """An empty memory for `forward(ids, cache)`."""
         return Carried()
-
-    @torch.inference_mode()
-    def next_probabilities(self, ids):
-        """p of every token after `ids`, (vocab_size,). A document begins with the end mark, so ids should too."""
-        training = self.training
-        self.eval()  # no dropout
-        logits = self(torch.tensor([list(ids)], dtype=torch.long, device=self.bias.device))[0, -1]
-        self.train(training)
-        return logits.double().softmax(-1).cpu().numpy()
-
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())
 
     @property
     def flops_per_token(self):

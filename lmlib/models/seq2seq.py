@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .attention import AdditiveAttention, attend
+from .network import Network, seeded
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Seq2SeqConfig:
             )
 
 
-class Seq2Seq(nn.Module):
+class Seq2Seq(Network):
     """A GRU reads in both directions, another one writes: source (batch, source time), target (batch, time) ->
     logits.
 
@@ -45,8 +46,7 @@ class Seq2Seq(nn.Module):
         config.check()
         super().__init__()
         self.config = c = config
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator: leave it as it was
-            torch.default_generator.manual_seed(c.seed)
+        with seeded(c.seed):
             self.embedding = nn.Embedding(c.vocab_size, c.d_model)
             nn.init.normal_(self.embedding.weight, std=c.d_model**-0.5)  # times sqrt(d_model) when read: about 1
             self.encoder = nn.GRU(c.d_model, c.d_model // 2, batch_first=True, bidirectional=True)
@@ -107,8 +107,3 @@ class Seq2Seq(nn.Module):
     def forward(self, source, target, padding=None, target_padding=None):
         """Logits (batch, time, vocab_size). padding: True where the source is text."""
         return self.decode(target, self.encode(source, padding), target_padding, padding)[0]
-
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())

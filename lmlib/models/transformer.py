@@ -14,6 +14,7 @@ from torch import nn
 
 from .attention import MultiHeadAttention, causal_mask, dot_product_attention
 from .gpt import rotary_angles, rotate
+from .network import Network
 
 CHOICES = {
     "positions": ("sinusoidal", "learned", "rotary", "none"),
@@ -220,7 +221,7 @@ def _copy_feed(layer, module, norm):
     _copy(layer.around_feed.norm, norm)
 
 
-class Transformer(nn.Module):
+class Transformer(Network):
     """Encoder and decoder: source (batch, source time) and what was written (batch, time) -> what comes next.
 
     Source and target share one vocabulary, and one matrix makes the tokens' vectors and the scores (section 3.4).
@@ -290,8 +291,3 @@ class Transformer(nn.Module):
             logits, _ = self.decode(written, memory, memory_padding=padding)
             written = torch.cat((written, logits[:, -1:].argmax(-1)), dim=1)
         return written[:, 1:]
-
-    @property
-    def n_parameters(self):
-        """How many numbers the model learns."""
-        return sum(p.numel() for p in self.parameters())

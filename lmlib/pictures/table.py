@@ -264,5 +264,4 @@ def make(part, keep=None, path=TABLE, tell=print, seeds=SEEDS):
         raise ValueError(f"there is no part {part!r}: choose one of {', '.join(PARTS)}")
     new = makers[part](keep, tell, seeds)
     old = [row for row in read(path) if row.part != part] if Path(path).exists() else []
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_rows(sorted(old + new, key=lambda row: PARTS.index(row.part)), path)

@@ -203,7 +203,6 @@ def read(part):
 
 def make(part, say=print):
     """Measure one part with every seed and write its file, after each seed what there is."""
-    DATA.mkdir(exist_ok=True)
     rows, costs, truth = [], [], true_nats() if part == "members" else None
     for seed in SEEDS:
         if part == "private":

@@ -183,11 +183,6 @@ def read(path=TABLE, kind=Row):
     return read_rows(kind, path, "there is no such table yet: make it with `python -m lmlib.translation --make`")
 
 
-def write(rows, path=TABLE):
-    """Write the rows, whole or not at all."""
-    write_rows(rows, path)
-
-
 def make(targets=TARGETS, say=print):
     """Measure the village's rows of these languages and write the three tables, after each model what there is.
 
@@ -203,11 +198,11 @@ def make(targets=TARGETS, say=print):
         say(f"{time.perf_counter() - begun:4.0f} s  {row}")
         # Read each time: --real may have added its row meanwhile.
         others = [old for old in _old(TABLE, Row) if old.data != "village" or old.target not in targets]
-        write(sorted(rows + others, key=_place))
+        write_rows(sorted(rows + others, key=_place), TABLE)
         others = [old for old in _old(ERRORS, ErrorRow) if old.target not in targets]
-        write(sorted(shares + others, key=lambda row: TARGETS.index(row.target)), ERRORS)
+        write_rows(sorted(shares + others, key=lambda row: TARGETS.index(row.target)), ERRORS)
         if kept := sentences + [old for old in _old(AGREEMENTS, Sentence) if old.target not in targets]:
-            write(kept, AGREEMENTS)
+            write_rows(kept, AGREEMENTS)
 
 
 def _old(path, kind):
@@ -223,4 +218,5 @@ def make_real(data, target, steps, say=print):
     """Measure one row of a real data set and put it into the table in the place of an older one."""
     row = measure_real(data, target, steps)
     say(row)
-    write([other for other in _old(TABLE, Row) if (other.data, other.target) != (data, target)] + [row])
+    others = [other for other in _old(TABLE, Row) if (other.data, other.target) != (data, target)]
+    write_rows([*others, row], TABLE)
