@@ -199,9 +199,30 @@ def data(argv):
         from .training import shards
 
         return shards.main(argv[1:])
-    from . import datasets
+    from . import datasets, tasks
+    from .fetch import DatasetError, cache_folder
 
-    return datasets.main(argv)
+    parser = argparse.ArgumentParser("python -m lmlib data", description="List and download the data sets.")
+    parser.add_argument("--fetch", nargs="+", metavar="NAME", help="download now, for use offline")
+    parser.add_argument("--where", action="store_true", help="print the folder that keeps the downloads")
+    options = parser.parse_args(argv)
+    if options.where:
+        print(cache_folder())
+    for name in options.fetch or ():
+        try:
+            dataset = datasets.load(name)
+        except DatasetError as problem:
+            print(problem, file=sys.stderr)
+            return 1
+        print(dataset)
+        print(f"  {dataset.source}")
+    if not options.where and not options.fetch:
+        for name, line in datasets.available().items():
+            print(f"{name:17} {line}")
+        print("\nlabelled examples, by `load` of lmlib.tasks.TASK:")
+        for task, names in tasks.available().items():
+            print(f"{task:17} {', '.join(names)}")
+    return 0
 
 
 def bench(argv):

@@ -4,21 +4,20 @@ Every data set says where it came from, under which licence, and its SHA-256. No
 a set that cannot be had raises DatasetError, and never turns into another one.
 """
 
-import argparse
 import difflib
 import hashlib
 import html
 import platform
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lmlib.fetch import DatasetError, RemoteFile, cache_folder, fetch, read_members
+from lmlib.fetch import DatasetError, RemoteFile, fetch, read_members
+from lmlib.files import read_text
 
-__all__ = ["Dataset", "DatasetError", "available", "from_file", "load", "main"]
+__all__ = ["Dataset", "DatasetError", "available", "from_file", "load"]
 
 SPLITS = ("train", "validation", "test")
 
@@ -103,16 +102,7 @@ def from_file(path, split: str = "train", lang: str = "unknown") -> Dataset:
     """
     path = Path(path)
     choose("split of a text file", split, ("train", "validation"))
-    try:
-        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
-    except OSError as problem:
-        raise DatasetError(f"{path} cannot be read ({problem.strerror}): check the name and the folder.") from None
-    except UnicodeDecodeError as problem:
-        raise DatasetError(
-            f"{path} is not UTF-8: byte {problem.object[problem.start]:#04x} at position {problem.start} "
-            "does not belong there; save the file as UTF-8 (your editor's 'Save as') and load it again."
-        ) from None
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise DatasetError(f"{path} holds no text: write something into it, or choose another file.")
     at_90_percent = len(text) * 9 // 10
@@ -139,33 +129,6 @@ def passages(documents, size: int = 1000) -> list[str]:
             start = end + 1
         cut.append(text[start:])
     return cut
-
-
-def main(argv: list[str] | None = None) -> int:
-    """`python -m lmlib data`: list the data sets, download one, or say where downloads are kept."""
-    parser = argparse.ArgumentParser("python -m lmlib data", description="List and download the data sets.")
-    parser.add_argument("--fetch", nargs="+", metavar="NAME", help="download now, for use offline")
-    parser.add_argument("--where", action="store_true", help="print the folder that keeps the downloads")
-    options = parser.parse_args(argv)
-    if options.where:
-        print(cache_folder())
-    for name in options.fetch or ():
-        try:
-            dataset = load(name)
-        except DatasetError as problem:
-            print(problem, file=sys.stderr)
-            return 1
-        print(dataset)
-        print(f"  {dataset.source}")
-    if not options.where and not options.fetch:
-        for name, line in available().items():
-            print(f"{name:17} {line}")
-        from lmlib import tasks
-
-        print("\nlabelled examples, by `load` of lmlib.tasks.TASK:")
-        for task, names in tasks.available().items():
-            print(f"{task:17} {', '.join(names)}")
-    return 0
 
 
 def choose(what: str, key: str, choices, hint: str = ""):

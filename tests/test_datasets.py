@@ -9,6 +9,7 @@ from helpers import shared_data
 from test_fetch import make_wheel
 
 from lmlib import datasets, fetch, tasks
+from lmlib.__main__ import data
 from lmlib.datasets import DatasetError
 
 
@@ -231,15 +232,15 @@ def test_a_file_that_will_not_do(tmp_path, content, split, says):
 
 
 def test_the_command(own_cache, capsys, monkeypatch):
-    assert datasets.main(["--where"]) == 0
+    assert data(["--where"]) == 0
     assert capsys.readouterr().out.strip() == str(own_cache)
-    assert datasets.main([]) == 0
+    assert data([]) == 0
     texts = capsys.readouterr().out.split("\n\n")[0]  # behind them: the labelled sets
     assert [line.split()[0] for line in texts.splitlines()] == list(datasets.available())
-    assert datasets.main(["--fetch", "python-docs"]) == 0
+    assert data(["--fetch", "python-docs"]) == 0
     assert "<python-docs, train (en): " in capsys.readouterr().out
     monkeypatch.setenv("LMLIB_OFFLINE", "1")
-    assert datasets.main(["--fetch", "python-docs", "shakespeare"]) == 1
+    assert data(["--fetch", "python-docs", "shakespeare"]) == 1
     assert "LMLIB_OFFLINE is set" in capsys.readouterr().err
 
 
@@ -257,7 +258,7 @@ def test_village_stories_are_passages_already():
 
 
 def test_the_list_names_the_labelled_sets_too(capsys):
-    assert datasets.main([]) == 0
+    assert data([]) == 0
     printed = capsys.readouterr().out
     for task, names in tasks.available().items():
         assert any(line.split()[0] == task and names[-1] in line for line in printed.splitlines() if line)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..datasets import DatasetError, choose
 from ..fetch import RemoteFile, fetch
+from ..files import read_text
 from .base import Examples
 
 UNKNOWN = "unknown"  # bAbI's column for the answer, where the village's story does not tell it
@@ -230,18 +231,9 @@ FILES = {
 
 def read(path, name=None):
     """The text of a file in UTF-8. Raises DatasetError for one that cannot be read, is empty, or is not UTF-8."""
-    name = name or str(path)
-    try:
-        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
-    except OSError as problem:
-        raise DatasetError(f"{name} cannot be read ({problem.strerror}): check the file and the folder.") from None
-    except UnicodeDecodeError as problem:
-        raise DatasetError(
-            f"{name} is not UTF-8: byte {problem.object[problem.start]:#04x} at position {problem.start} does not "
-            "belong there; get the file again."
-        ) from None
+    text = read_text(path, name)
     if not text.strip():
-        raise DatasetError(f"{name} is empty: get the file again.")
+        raise DatasetError(f"{name or path} is empty: get the file again.")
     return text
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..datasets import choose
 from ..fetch import DatasetError, RemoteFile, fetch
+from ..files import decode, read_bytes
 from ..village import choices
 from .base import Examples
 
@@ -101,11 +102,7 @@ def from_file(path, ties="random"):
     read so.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as problem:
-        raise DatasetError(f"{path} cannot be read ({problem.strerror}): check the name and the folder.") from None
-    items, goods = parse(content, path.name, ties)
+    items, goods = parse(read_bytes(path), path.name, ties)
     source = f"Your own file {path.name}; {choose('rule for ties', ties, TIES)}."
     return Histories(path.stem, "all", items, "your own file", source, goods)
 
@@ -152,14 +149,7 @@ def parse(content, name, ties="random"):
 
 def _rows(content, name, columns):
     """Yield (line number, the values of these columns) of a file with the names of the columns in line 1."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise DatasetError(
-            f"{name} is not UTF-8: byte {content[problem.start]:#04x} at position {problem.start} does not belong "
-            "there; save the file as UTF-8 and load it again."
-        ) from None
-    lines = io.StringIO(text, newline=None)
+    lines = io.StringIO(decode(content, name), newline=None)
     head = [cell.partition(":")[0].strip() for cell in lines.readline().rstrip("\n").split("\t")]
     if head == [""]:
         raise DatasetError(f"{name} is empty: give it the columns {', '.join(columns)}, apart by tabulators.")

@@ -10,12 +10,12 @@ import hashlib
 import io
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
 import regex
 
 from lmlib.datasets import choose
 from lmlib.fetch import DatasetError, RemoteFile, fetch
+from lmlib.files import read_text
 from lmlib.village import opinions
 
 from .base import Examples
@@ -157,15 +157,7 @@ def read_csv(path, kind):
 
 
 def _text(path):
-    try:
-        text = Path(path).read_bytes().decode("utf-8").removeprefix("\ufeff")
-    except OSError as problem:
-        raise DatasetError(f"{path} cannot be read ({problem.strerror}): check the name and the folder.") from None
-    except UnicodeDecodeError as problem:
-        raise DatasetError(
-            f"{path} is not UTF-8: byte {problem.object[problem.start]:#04x} at position {problem.start} does not "
-            "belong there; save the file as UTF-8 and load it again."
-        ) from None
+    text = read_text(path)
     if not text.strip():
         raise DatasetError(f"{path} is empty: download it again, or choose another file.")
     return text

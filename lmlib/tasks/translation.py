@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lmlib.datasets import SPLITS, choose
 from lmlib.fetch import DatasetError, RemoteFile, fetch
+from lmlib.files import decode
 
 from .base import Examples
 
@@ -118,13 +119,7 @@ def _gzipped_lines(path):
 
 
 def _lines(content, path):
-    try:
-        lines = content.decode("utf-8").removeprefix("\ufeff").splitlines()
-    except UnicodeDecodeError as problem:
-        raise DatasetError(
-            f"{path.name} is not UTF-8 (byte {problem.object[problem.start]:#04x} at position {problem.start}): "
-            "save it as UTF-8, or get it again."
-        ) from None
+    lines = decode(content, path.name).splitlines()
     if not any(line.strip() for line in lines):
         raise DatasetError(f"{path.name} holds no sentences: get it again.")
     return lines
