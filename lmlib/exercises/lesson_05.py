@@ -6,11 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from lmlib.exercises.chance import draw
 from lmlib.exercises.engine import exercise
-
-
-def _draw(rng, *shape):
-    return rng.normal(size=shape).round(2)
 
 
 def _sigmoid(a):
@@ -58,7 +55,7 @@ def _():
 @lstm_step.fresh
 def _(rng):
     d, n = int(rng.integers(1, 4)), int(rng.integers(1, 5))
-    return tuple(_draw(rng, *shape) for shape in ((d,), (n,), (n,), (4 * n, d), (4 * n, n), (4 * n,)))
+    return tuple(draw(rng, *shape) for shape in ((d,), (n,), (n,), (4 * n, d), (4 * n, n), (4 * n,)))
 
 
 @lstm_step.truth
@@ -191,8 +188,8 @@ def _():
 @run_lstm.fresh
 def _(rng):
     d, n, time = int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(0, 7))
-    weights = {name: (_draw(rng, n, d), _draw(rng, n, n), _draw(rng, n)) for name in "ifgo"}
-    return _draw(rng, time, d), weights
+    weights = {name: (draw(rng, n, d), draw(rng, n, n), draw(rng, n)) for name in "ifgo"}
+    return draw(rng, time, d), weights
 
 
 @run_lstm.truth
@@ -312,7 +309,7 @@ def _():
 @gru_step.fresh
 def _(rng):
     d, n = int(rng.integers(1, 4)), int(rng.integers(1, 5))
-    return tuple(_draw(rng, *shape) for shape in ((d,), (n,), (3 * n, d), (3 * n, n), (3 * n,), (3 * n,)))
+    return tuple(draw(rng, *shape) for shape in ((d,), (n,), (3 * n, d), (3 * n, n), (3 * n,), (3 * n,)))
 
 
 @gru_step.truth

@@ -8,17 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lmlib.exercises.chance import draw, softmax
 from lmlib.exercises.engine import exercise
-
-
-def _draw(rng, *shape):
-    return rng.normal(size=shape).round(2)
-
-
-def _softmax(scores):
-    raised = np.exp(scores - scores.max())
-    return raised / raised.sum()
-
 
 # -- one query -----------------------------------------------------------------------------------------------
 
@@ -60,7 +51,7 @@ def _():
 def _(rng):
     d, n, d_value = (int(rng.integers(1, 6)) for _ in range(3))
     size = 100 if rng.random() < 0.4 else 1  # large scores, where a careless exp overflows
-    return size * _draw(rng, d), size * _draw(rng, n, d), _draw(rng, n, d_value)
+    return size * draw(rng, d), size * draw(rng, n, d), draw(rng, n, d_value)
 
 
 @look.truth
@@ -83,19 +74,19 @@ def in_loops(query, keys, values):
     "You left out the division by the square root of d: the scores are too large, the weights too sharp."
 )
 def not_scaled(query, keys, values):
-    return _softmax(keys @ query) @ values
+    return softmax(keys @ query) @ values
 
 
 @look.misconception("You divided by d. It is the square root of d that brings the spread of the scores back to 1.")
 def divided_by_d(query, keys, values):
-    return _softmax(keys @ query / len(query)) @ values
+    return softmax(keys @ query / len(query)) @ values
 
 
 @look.misconception(
     "You divided by the root of the number of keys. What makes the scores large is the length of the vectors, d."
 )
 def divided_by_the_number_of_keys(query, keys, values):
-    return _softmax(keys @ query / np.sqrt(len(keys))) @ values
+    return softmax(keys @ query / np.sqrt(len(keys))) @ values
 
 
 @look.misconception("There is no softmax: scores may be negative and do not add up to 1, so this is no mean.")
@@ -151,7 +142,7 @@ def _(rng):
     d_query, d_key, hidden, n = (int(rng.integers(1, 5)) for _ in range(4))
     n = 0 if rng.random() < 0.1 else n
     shapes = ((d_query,), (n, d_key), (hidden, d_query), (hidden, d_key), (hidden,))
-    return tuple(_draw(rng, *shape) for shape in shapes)
+    return tuple(draw(rng, *shape) for shape in shapes)
 
 
 @additive_scores.truth
@@ -193,7 +184,7 @@ def multiplied(query, keys, W_q, W_k, v):
 @additive_scores.misconception("These are the weights already. The task asks for the scores, before the softmax.")
 def weights_already(query, keys, W_q, W_k, v):
     scores = additive_scores.reference(query, keys, W_q, W_k, v)
-    return _softmax(scores) if len(scores) else scores
+    return softmax(scores) if len(scores) else scores
 
 
 # -- spot the error ------------------------------------------------------------------------------------------
@@ -246,7 +237,7 @@ def _():
 @context.fresh
 def _(rng):
     time, n = int(rng.integers(1, 6)), int(rng.integers(1, 5))
-    return _draw(rng, time, n), _draw(rng, n, n), _draw(rng, n, n)
+    return draw(rng, time, n), draw(rng, n, n), draw(rng, n, n)
 
 
 @context.truth
@@ -264,7 +255,7 @@ def one_matrix_for_both(states, W_q, W_k):
 
 @context.misconception("This is the faulty program, unchanged: there is no query, and each state is weighed alone.")
 def unchanged(states, W_q, W_k):
-    return sum(_softmax(W_k @ h) * h for h in states)
+    return sum(softmax(W_k @ h) * h for h in states)
 
 
 @context.misconception(
@@ -273,7 +264,7 @@ def unchanged(states, W_q, W_k):
 )
 def softmax_over_the_numbers(states, W_q, W_k):
     query, keys = W_q @ states[-1], states @ W_k.T
-    return sum(_softmax(key * query / np.sqrt(len(query))) * h for key, h in zip(keys, states))
+    return sum(softmax(key * query / np.sqrt(len(query))) * h for key, h in zip(keys, states))
 
 
 @context.misconception(
@@ -282,7 +273,7 @@ def softmax_over_the_numbers(states, W_q, W_k):
 )
 def nobody_asks(states, W_q, W_k):
     keys = states @ W_k.T
-    return _softmax(keys.sum(axis=1) / np.sqrt(states.shape[1])) @ states
+    return softmax(keys.sum(axis=1) / np.sqrt(states.shape[1])) @ states
 
 
 @context.misconception(
@@ -290,18 +281,18 @@ def nobody_asks(states, W_q, W_k):
 )
 def each_asks_itself(states, W_q, W_k):
     scores = ((states @ W_q.T) * (states @ W_k.T)).sum(axis=1) / np.sqrt(states.shape[1])
-    return _softmax(scores) @ states
+    return softmax(scores) @ states
 
 
 @context.misconception("Right but for the size of the scores: divide them by the square root of n.")
 def not_scaled_either(states, W_q, W_k):
-    return _softmax(states @ W_k.T @ W_q @ states[-1]) @ states
+    return softmax(states @ W_k.T @ W_q @ states[-1]) @ states
 
 
 @context.misconception("You mixed the keys. What is mixed are the values, and these are the states themselves.")
 def mixes_the_keys(states, W_q, W_k):
     query, keys = W_q @ states[-1], states @ W_k.T
-    return _softmax(keys @ query / np.sqrt(len(query))) @ keys
+    return softmax(keys @ query / np.sqrt(len(query))) @ keys
 
 
 # -- masks ---------------------------------------------------------------------------------------------------
@@ -345,7 +336,7 @@ def _():
 @masked_weights.fresh
 def _(rng):
     n = int(rng.integers(1, 7))
-    return 2 * _draw(rng, n, n), int(rng.integers(1, n + 1))
+    return 2 * draw(rng, n, n), int(rng.integers(1, n + 1))
 
 
 @masked_weights.truth
@@ -360,7 +351,7 @@ def row_by_row(scores, length):
     weights = np.zeros(scores.shape)
     for i, row in enumerate(scores):
         seen = min(i + 1, length)
-        weights[i, :seen] = _softmax(row[:seen])
+        weights[i, :seen] = softmax(row[:seen])
     return weights
 
 
@@ -370,7 +361,7 @@ def _allowed(scores, length):
 
 
 def _rows(scores):
-    return np.array([_softmax(row) for row in scores])
+    return np.array([softmax(row) for row in scores])
 
 
 @masked_weights.misconception(
@@ -438,7 +429,7 @@ def _():
 @split_heads.fresh
 def _(rng):
     n_heads, d_head, time = int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(1, 5))
-    return _draw(rng, time, n_heads * d_head), n_heads
+    return draw(rng, time, n_heads * d_head), n_heads
 
 
 @split_heads.truth
@@ -513,7 +504,7 @@ def _():
 @scores_gradient.fresh
 def _(rng):
     n, d = int(rng.integers(1, 6)), int(rng.integers(1, 4))
-    return 2 * _draw(rng, n), _draw(rng, n, d), _draw(rng, d)
+    return 2 * draw(rng, n), draw(rng, n, d), draw(rng, d)
 
 
 @scores_gradient.truth
@@ -525,7 +516,7 @@ def _(scores, values, gradient):
 
 @scores_gradient.variant
 def by_the_whole_matrix(scores, values, gradient):
-    w = _softmax(scores)
+    w = softmax(scores)
     slopes = np.diag(w) - np.outer(w, w)
     return slopes @ (values @ gradient)
 
@@ -541,7 +532,7 @@ def stops_at_the_weights(scores, values, gradient):
     "You took only the slope of each weight by its own score, w (1 - w). A score moves all other weights, too."
 )
 def own_weight_only(scores, values, gradient):
-    w = _softmax(scores)
+    w = softmax(scores)
     return w * (1 - w) * (values @ gradient)
 
 
@@ -550,7 +541,7 @@ def own_weight_only(scores, values, gradient):
     "answer must add up to 0, because adding one number to all scores changes nothing."
 )
 def takes_nothing_away(scores, values, gradient):
-    return _softmax(scores) * (values @ gradient)
+    return softmax(scores) * (values @ gradient)
 
 
 @scores_gradient.misconception(
@@ -558,4 +549,4 @@ def takes_nothing_away(scores, values, gradient):
 )
 def plain_mean(scores, values, gradient):
     pull = values @ gradient
-    return _softmax(scores) * (pull - pull.mean())
+    return softmax(scores) * (pull - pull.mean())

@@ -6,17 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from lmlib.exercises.chance import draw, softmax
 from lmlib.exercises.engine import exercise
-
-
-def _draw(rng, *shape):
-    return rng.normal(size=shape).round(2)
-
-
-def _softmax(scores, axis=-1):
-    raised = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    return raised / raised.sum(axis=axis, keepdims=True)
-
 
 # -- layer norm ------------------------------------------------------------------------------------------------
 
@@ -57,8 +48,8 @@ def _():
 @layer_norm.fresh
 def _(rng):
     time, d = int(rng.integers(1, 5)), int(rng.integers(2, 6))
-    x = _draw(rng, time, d) * rng.choice([0.1, 1.0, 30.0]) + _draw(rng, time, 1)
-    return x, _draw(rng, d), _draw(rng, d), float(rng.choice([0.1, 0.5]))
+    x = draw(rng, time, d) * rng.choice([0.1, 1.0, 30.0]) + draw(rng, time, 1)
+    return x, draw(rng, d), draw(rng, d), float(rng.choice([0.1, 0.5]))
 
 
 @layer_norm.truth
@@ -268,7 +259,7 @@ def _():
 @turn.fresh
 def _(rng):
     pairs = int(rng.integers(1, 4))
-    return _draw(rng, int(rng.integers(1, 6)), 2 * pairs), rng.uniform(0.1, 2, size=pairs).round(2)
+    return draw(rng, int(rng.integers(1, 6)), 2 * pairs), rng.uniform(0.1, 2, size=pairs).round(2)
 
 
 @turn.truth
@@ -380,8 +371,8 @@ def _():
 @pre_norm_layer.fresh
 def _(rng):
     time, d, hidden = int(rng.integers(1, 5)), int(rng.integers(3, 6)), int(rng.integers(1, 6))
-    x, W_v, W_1, W_2 = (_draw(rng, *shape) for shape in ((time, d), (d, d), (d, hidden), (hidden, d)))
-    return tuple(torch.from_numpy(part) for part in (3 * x, _softmax(_draw(rng, time, time)), W_v, W_1, W_2))
+    x, W_v, W_1, W_2 = (draw(rng, *shape) for shape in ((time, d), (d, d), (d, hidden), (hidden, d)))
+    return tuple(torch.from_numpy(part) for part in (3 * x, softmax(draw(rng, time, time)), W_v, W_1, W_2))
 
 
 @pre_norm_layer.truth
@@ -642,7 +633,7 @@ def _():
 def _(rng):
     m, n, d = (int(rng.integers(1, 5)) for _ in range(3))
     size = 1000 if rng.random() < 0.3 else 1  # large scores, where a careless exp overflows
-    return size * _draw(rng, m, d), _draw(rng, n, d), *(_draw(rng, d, d) for _ in range(3))
+    return size * draw(rng, m, d), draw(rng, n, d), *(draw(rng, d, d) for _ in range(3))
 
 
 @cross_attention.truth
@@ -656,7 +647,7 @@ def place_by_place_of_the_target(x, memory, W_q, W_k, W_v):
     rows = []
     for query in x @ W_q:
         scores = [query @ (place @ W_k) / math.sqrt(len(query)) for place in memory]
-        shares = _softmax(np.array(scores))
+        shares = softmax(np.array(scores))
         rows.append(sum(share * (place @ W_v) for share, place in zip(shares, memory)))
     return np.array(rows)
 
@@ -679,17 +670,17 @@ def looks_at_itself(x, memory, W_q, W_k, W_v):
     "The softmax runs over the target places. Each target place shares out its own weight among the source places."
 )
 def softmax_over_the_queries(x, memory, W_q, W_k, W_v):
-    return _softmax((x @ W_q) @ (memory @ W_k).T / np.sqrt(x.shape[-1]), axis=0) @ (memory @ W_v)
+    return softmax((x @ W_q) @ (memory @ W_k).T / np.sqrt(x.shape[-1]), axis=0) @ (memory @ W_v)
 
 
 @cross_attention.misconception("You left out the division by the square root of d.")
 def not_scaled(x, memory, W_q, W_k, W_v):
-    return _softmax((x @ W_q) @ (memory @ W_k).T) @ (memory @ W_v)
+    return softmax((x @ W_q) @ (memory @ W_k).T) @ (memory @ W_v)
 
 
 @cross_attention.misconception("Divide by the square root of d, not by d.")
 def divided_by_d(x, memory, W_q, W_k, W_v):
-    return _softmax((x @ W_q) @ (memory @ W_k).T / x.shape[-1]) @ (memory @ W_v)
+    return softmax((x @ W_q) @ (memory @ W_k).T / x.shape[-1]) @ (memory @ W_v)
 
 
 @cross_attention.misconception("Large scores make np.exp overflow: subtract each row's largest score first.")
@@ -701,7 +692,7 @@ def overflows(x, memory, W_q, W_k, W_v):
 
 @cross_attention.misconception("What is mixed are the values, memory @ W_v. You mixed the memory itself.")
 def no_values(x, memory, W_q, W_k, W_v):
-    return _softmax((x @ W_q) @ (memory @ W_k).T / np.sqrt(x.shape[-1])) @ memory
+    return softmax((x @ W_q) @ (memory @ W_k).T / np.sqrt(x.shape[-1])) @ memory
 
 
 @cross_attention.misconception("The matrices stand on the right of the vectors here, x @ W; you used x @ W.T.")

@@ -4,13 +4,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from lmlib.exercises.chance import draw
 from lmlib.exercises.engine import exercise
 from lmlib.models.gpt import GPT, GPTConfig
-
-
-def _draw(rng, *shape):
-    return rng.normal(size=shape).round(2)
-
 
 # -- the listing: what is read, and what is to be predicted ----------------------------------------------------
 
@@ -226,7 +222,7 @@ def _():
 @one_layer.fresh
 def _(rng):
     time, d, vocab = int(rng.integers(1, 6)), int(rng.integers(1, 5)), int(rng.integers(2, 6))
-    return rng.integers(0, vocab, time), _draw(rng, vocab, d), _draw(rng, time + int(rng.integers(0, 3)), d)
+    return rng.integers(0, vocab, time), draw(rng, vocab, d), draw(rng, time + int(rng.integers(0, 3)), d)
 
 
 @one_layer.truth
@@ -353,7 +349,7 @@ def _():
 @mean_surprise.fresh
 def _(rng):
     batch, time, vocab = int(rng.integers(1, 4)), int(rng.integers(1, 5)), int(rng.integers(2, 6))
-    return torch.from_numpy(_draw(rng, batch, time, vocab)), torch.from_numpy(rng.integers(0, vocab, (batch, time)))
+    return torch.from_numpy(draw(rng, batch, time, vocab)), torch.from_numpy(rng.integers(0, vocab, (batch, time)))
 
 
 @mean_surprise.truth
@@ -627,7 +623,7 @@ def _():
 @cached_step.fresh
 def _(rng):
     t, d = int(rng.integers(0, 5)), int(rng.integers(1, 5))
-    return _draw(rng, d), _draw(rng, d), _draw(rng, d), _draw(rng, t, d), _draw(rng, t, d)
+    return draw(rng, d), draw(rng, d), draw(rng, d), draw(rng, t, d), draw(rng, t, d)
 
 
 @cached_step.truth

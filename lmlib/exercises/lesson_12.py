@@ -9,14 +9,11 @@ from collections import Counter
 
 import numpy as np
 
+from lmlib.exercises.chance import pick
 from lmlib.exercises.engine import exercise
 from lmlib.tasks import answers
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-
-def _pick(rng, items):
-    return items[int(rng.integers(len(items)))]
 
 
 # -- normalisation ---------------------------------------------------------------------------------------------
@@ -86,7 +83,7 @@ def _():
 
 @normalise.fresh
 def _(rng):
-    return (" ".join(_pick(rng, _PIECES) for _ in range(int(rng.integers(0, 6)))),)
+    return (" ".join(pick(rng, _PIECES) for _ in range(int(rng.integers(0, 6)))),)
 
 
 @normalise.truth
@@ -213,7 +210,7 @@ def _():
 @overlap.fresh
 def _(rng):
     said, right = (
-        [_pick(rng, ["key", "red", "mill", "old"]) for _ in range(int(rng.integers(0, 5)))] for _ in range(2)
+        [pick(rng, ["key", "red", "mill", "old"]) for _ in range(int(rng.integers(0, 5)))] for _ in range(2)
     )
     return said, right
 
@@ -446,8 +443,8 @@ def _(rng):
         mean_length,
         n_with,
         n_texts,
-        _pick(rng, [0.9, 1.2, 2.0]),
-        _pick(rng, [0.4, 0.75]),
+        pick(rng, [0.9, 1.2, 2.0]),
+        pick(rng, [0.4, 0.75]),
     )
 
 
@@ -555,7 +552,7 @@ def _(rng):
     n = int(rng.integers(1, 7))
     support = [int(line) for line in np.flatnonzero(rng.random(n) < 0.4)]
     near = np.clip(0.5 * rng.random(n) + 0.5 * np.isin(np.arange(n), support), 0, 1)
-    return near.round(1).tolist(), support, float(_pick(rng, [0.3, 0.5]))
+    return near.round(1).tolist(), support, float(pick(rng, [0.3, 0.5]))
 
 
 @evidence_f1.truth
@@ -674,7 +671,7 @@ def _(rng):
     n = int(rng.integers(3, 16))
     confidence = rng.choice([0.2, 0.4, 0.6, 0.8], n)  # few, so that several answers are equally sure
     right = rng.random(n) < 0.35 + 0.6 * confidence
-    return confidence.tolist(), [bool(ok) for ok in right], float(_pick(rng, [0.1, 0.25, 0.45]))
+    return confidence.tolist(), [bool(ok) for ok in right], float(pick(rng, [0.1, 0.25, 0.45]))
 
 
 @silence.truth

@@ -6,13 +6,10 @@ import math
 
 import numpy as np
 
+from lmlib.exercises.chance import pick
 from lmlib.exercises.engine import exercise
 
 IGNORE = -100  # as the lesson's targets mark the places that are not guessed
-
-
-def _pick(rng, items):
-    return items[int(rng.integers(len(items)))]
 
 
 # -- the rule of 80, 10 and 10 -----------------------------------------------------------------------------------
@@ -66,7 +63,7 @@ def _():
 @hide_tokens.fresh
 def _(rng):
     n = int(rng.integers(1, 9))
-    how = [_pick(rng, (0.05, 0.5, 0.79, 0.8, 0.85, 0.89, 0.9, 0.95)) for _ in range(n)]
+    how = [pick(rng, (0.05, 0.5, 0.79, 0.8, 0.85, 0.89, 0.9, 0.95)) for _ in range(n)]
     ids, other = (rng.integers(5, 40, n).tolist() for _ in range(2))
     return ids, (rng.random(n) < 0.6).tolist(), how, other, 4
 
@@ -287,11 +284,11 @@ def _():
 
 @word_pieces.fresh
 def _(rng):
-    vocabulary = {_pick(rng, "ab")}
+    vocabulary = {pick(rng, "ab")}
     for _ in range(int(rng.integers(2, 9))):
-        piece = "".join(_pick(rng, "abc") for _ in range(int(rng.integers(1, 4))))
-        vocabulary.add(_pick(rng, ("", "##", "##")) + piece)
-    return "".join(_pick(rng, "abc") for _ in range(int(rng.integers(1, 7)))), vocabulary
+        piece = "".join(pick(rng, "abc") for _ in range(int(rng.integers(1, 4))))
+        vocabulary.add(pick(rng, ("", "##", "##")) + piece)
+    return "".join(pick(rng, "abc") for _ in range(int(rng.integers(1, 7)))), vocabulary
 
 
 @word_pieces.truth

@@ -9,12 +9,8 @@ import numpy as np
 import torch
 
 from lmlib import induction
+from lmlib.exercises.chance import pick
 from lmlib.exercises.engine import exercise
-
-
-def _pick(rng, items):
-    return items[int(rng.integers(len(items)))]
-
 
 # -- the best possible share of right answers --------------------------------------------------------------------
 
@@ -147,7 +143,7 @@ def _():
 
 @continue_text.fresh
 def _(rng):
-    return ([_pick(rng, ["a", "b", "c", "d"]) for _ in range(int(rng.integers(1, 9)))],)
+    return ([pick(rng, ["a", "b", "c", "d"]) for _ in range(int(rng.integers(1, 9)))],)
 
 
 @continue_text.truth
@@ -199,7 +195,7 @@ def the_most_frequent(tokens):
 
 def _texts(rng):
     n = int(rng.integers(2, 8))
-    tokens = [_pick(rng, ["a", "b", "c"]) for _ in range(n)]
+    tokens = [pick(rng, ["a", "b", "c"]) for _ in range(n)]
     raw = np.tril(rng.random((n, n)) ** 2 + 0.01)
     return (raw / raw.sum(1, keepdims=True)).round(3), tokens
 
@@ -362,8 +358,8 @@ def _():
 def _(rng):
     things = ["kite", "key", "drum"]
     rules = [{t: int(rng.integers(2)) for t in things} for _ in range(int(rng.integers(2, 6)))]
-    examples = [(_pick(rng, things), int(rng.integers(2))) for _ in range(int(rng.integers(0, 6)))]
-    return examples, _pick(rng, things), rules, _pick(rng, [0.1, 0.2, 0.4])
+    examples = [(pick(rng, things), int(rng.integers(2))) for _ in range(int(rng.integers(0, 6)))]
+    return examples, pick(rng, things), rules, pick(rng, [0.1, 0.2, 0.4])
 
 
 @by_rules.variant

@@ -7,13 +7,9 @@ import torch
 from scipy.optimize import brentq
 
 from lmlib import cost, schedules
+from lmlib.exercises.chance import pick
 from lmlib.exercises.engine import exercise
 from lmlib.models.gpt import GPTConfig
-
-
-def _pick(rng, items):
-    return items[int(rng.integers(len(items)))]
-
 
 # -- operations --------------------------------------------------------------------------------------------------
 
@@ -520,7 +516,7 @@ def _():
 @best_use.fresh
 def _(rng):
     return (
-        float(_pick(rng, [6e3, 6e4, 3e5])),
+        float(pick(rng, [6e3, 6e4, 3e5])),
         float(rng.uniform(1, 9)),
         float(rng.uniform(0.3, 1.5)),
         float(rng.uniform(1, 9)),
