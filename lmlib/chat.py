@@ -23,8 +23,8 @@ class Chat:
 
     system: what the model is told first (default: the template's own). The same seed gives the same answers.
     settings: see `Decoding`; by default temperature 0.2 and top_p 0.9, as SmolLM2's authors suggest.
-    After each answer `tokens` and `seconds` say how long it was and how long the writing took, `read` and
-    `seconds_to_read` the same of what was new in the question.
+    After each answer `tokens` and `seconds` say how long it was and how long the writing took, `read` how many tokens
+    of the question were new.
     """
 
     def __init__(self, model, tokenizer, template, system=None, seed=0, temperature=0.2, top_p=0.9, **settings):
@@ -34,7 +34,7 @@ class Chat:
         self.generator = torch.Generator().manual_seed(seed)
         self.reader = Reader(model, [])
         self.tokens = self.read = 0
-        self.seconds = self.seconds_to_read = 0.0
+        self.seconds = 0.0
 
     def say(self, text, max_tokens=400, on_text=None):
         """The model's answer to a message. `on_text(piece)` gets it piece by piece, while it is written."""
@@ -68,9 +68,7 @@ class Chat:
         """The answer in pieces: each token's text, held back while it may be half a character."""
         stop = self.tokenizer.specials[STOP]
         characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        begun = time.perf_counter()
         scores = self.reader.scores()
-        self.seconds_to_read = time.perf_counter() - begun
         self.tokens, self.seconds = 0, 0.0
         while self.tokens < max_tokens:
             begun = time.perf_counter()

@@ -72,12 +72,6 @@ def expected_hit_rate(lists, probabilities):
     return float(np.take_along_axis(np.asarray(probabilities), np.asarray(lists), axis=1).sum(axis=1).mean())
 
 
-def expected_ndcg(lists, probabilities):
-    """As `expected_hit_rate`, each probability times the gain 1 / log2(1 + rank)."""
-    p = np.take_along_axis(np.asarray(probabilities), np.asarray(lists), axis=1)
-    return float((p / np.log2(2 + np.arange(p.shape[1]))).sum(axis=1).mean())
-
-
 def coverage(lists, n_items):
     """The share of all items that stand in at least one list."""
     return len(np.unique(lists)) / n_items

@@ -78,13 +78,6 @@ def test_goods_that_are_not_on_sale_have_no_chance():
     assert next_item_probabilities([0], "spring")[list(NEW)].sum() > 0
 
 
-def test_the_truth_along_a_history_is_the_truth_at_each_place():
-    bought = write()[3].goods
-    along = choices.probabilities_along(bought)
-    for place in range(len(bought) + 1):
-        assert along[place] == pytest.approx(next_item_probabilities(bought[:place]))
-
-
 def test_beliefs_follow_the_moods():
     """The believed mood is the true one far more often than the one in eight of a guess."""
     right = []

@@ -210,15 +210,6 @@ def next_item_probabilities(bought, which="market"):
     return p
 
 
-def probabilities_along(bought, which="market"):
-    """The truth before each pick of a history, and after the last: (len(bought) + 1, goods)."""
-    beliefs, left = _filtered(bought, which)
-    p = (beliefs / left) @ laws(which)
-    for place, good in enumerate(bought):
-        p[place + 1 :, good] = 0.0
-    return p
-
-
 def probabilities_between(before, after, which="market"):
     """The probability of each good to be the one pick between `before` and `after`, (goods,): the future is known.
 
