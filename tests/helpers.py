@@ -1,5 +1,7 @@
 """What several test files need."""
 
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,3 +15,17 @@ def shared_data(name):
     if not path.exists():
         pytest.skip(f"real data file {name} is not beside this checkout: nothing to compare with")
     return path
+
+
+@contextmanager
+def serving(server, monkeypatch):
+    """While the block runs, a server on this machine is the mirror that downloads come from."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    monkeypatch.setenv("LMLIB_MIRROR", f"http://127.0.0.1:{server.server_port}")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

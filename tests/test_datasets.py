@@ -2,25 +2,14 @@
 
 import hashlib
 import http.server
-import threading
 
 import pytest
-from helpers import shared_data
+from helpers import serving, shared_data
 from test_fetch import make_wheel
 
 from lmlib import datasets, fetch, tasks
 from lmlib.__main__ import data
 from lmlib.datasets import DatasetError
-
-
-@pytest.fixture
-def own_cache(tmp_path, monkeypatch):
-    for name in ("LMLIB_OFFLINE", "LMLIB_MIRROR"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    monkeypatch.setenv("LMLIB_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -41,14 +30,8 @@ def tiny_shakespeare(tmp_path, own_cache, monkeypatch):
         def log_message(self, *args):
             pass
 
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    monkeypatch.setenv("LMLIB_MIRROR", f"http://127.0.0.1:{server.server_port}")
-    yield original.read_text("utf-8")
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(http.server.HTTPServer(("127.0.0.1", 0), Handler), monkeypatch):
+        yield original.read_text("utf-8")
 
 
 def test_tiny_shakespeare_end_to_end(tiny_shakespeare, monkeypatch):

@@ -1,6 +1,5 @@
 """Downloads that go right, and every way in which one goes wrong, with real causes on the loopback device."""
 
-import functools
 import hashlib
 import http.server
 import os
@@ -12,6 +11,7 @@ import venv
 import zipfile
 
 import pytest
+from helpers import serving
 
 from lmlib import fetch
 
@@ -60,25 +60,14 @@ def server(monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.manner, server.asked, server.files = "right", [], {}
     server.released, server.both_are_here = threading.Event(), threading.Barrier(2)
-    thread = threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.02))
-    thread.start()
-    monkeypatch.setenv("LMLIB_MIRROR", f"http://127.0.0.1:{server.server_port}")
-    yield server
-    server.released.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server, monkeypatch):
+        yield server
+        server.released.set()
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """A cache of this test's own, and no proxy between us and the loopback device."""
-    for name in ("LMLIB_OFFLINE", "LMLIB_MIRROR"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    monkeypatch.setenv("LMLIB_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def cache(own_cache):
+    return own_cache
 
 
 def left_in(cache):
