@@ -2,17 +2,17 @@
 
 import html
 
-import ipywidgets as W
 import numpy as np
 
 from .. import plots
-from .base import SHOW, AskingPanel, View, across
+from .base import SHOW
+from .found import FoundView, TextPanel
 
 TOP = 7  # words in each picture
 SAME, OTHER = "the same word", "different words"
 
 
-class GapView(View):
+class GapView(FoundView):
     """Several models guess the word in a gap ___ of one text, each with its likeliest words.
 
     fillers: mapping from a name to a function of a text with one gap, which returns (words, probabilities): the
@@ -22,6 +22,8 @@ class GapView(View):
 
     >>> GapView({"left side": left.law, "both sides": both.law}, "The soup was ___.")     # as the last line of a cell
     """
+
+    height = 3.3  # inches
 
     def __init__(self, fillers, text):
         if len(fillers) < 2:
@@ -47,24 +49,28 @@ class GapView(View):
 
     # ------------------------------------------------------- picture and sentence
 
-    def alt(self):
-        return _sentence(self.compute())
+    def told(self, found):
+        """One sentence: the three likeliest words of each filler."""
+        parts = [
+            f"{name} says " + ", ".join(f"{word} {share:.2f}" for word, share in zip(words[:3], p))
+            for name, words, p in found
+        ]
+        return "; ".join(parts) + "."
 
-    def title(self):
-        return _title(self.compute())
+    def right(self, found):
+        return SAME if len({words[0] for _, words, _ in found}) == 1 else OTHER
 
-    def figure(self):
-        found = self.compute()
-        return self._picture(found, _title(found))
+    def headline(self, found):
+        if self.right(found) == SAME:
+            return f"All would write “{found[0][1][0]}” first"
+        return "; ".join(f"{name}: “{words[0]}”" for name, words, _ in found)
 
     def _picture(self, found, title=None):
         """A chart of lying bars for each filler, side by side, all on one scale."""
-        fig, axes = plots.figure(1, len(found), title=title, height=3.3, sharex=True)
+        fig, axes = plots.figure(1, len(found), title=title, height=self.height, sharex=True)
         most = max(p.max() for _, _, p in found)
         for ax, (name, words, p) in zip(axes, found):
-            last = (
-                name == found[-1][0]
-            )  # the one that sees most stands out by colour and is plain, the others hatched
+            last = name == found[-1][0]  # the one that sees most: it stands out by colour and is plain, not hatched
             look = (
                 {"color": plots.COLOUR["model"]} if last else {"color": plots.COLOUR["alternative"], "hatch": "///"}
             )
@@ -83,51 +89,8 @@ class GapView(View):
         return GapPanel(self)
 
 
-def _sentence(found):
-    """One sentence: the three likeliest words of each filler."""
-    parts = [
-        f"{name} says " + ", ".join(f"{word} {share:.2f}" for word, share in zip(words[:3], p))
-        for name, words, p in found
-    ]
-    return "; ".join(parts) + "."
-
-
-def _same(found):
-    return len({words[0] for _, words, _ in found}) == 1
-
-
-def _title(found):
-    if _same(found):
-        return f"All would write “{found[0][1][0]}” first"
-    return "; ".join(f"{name}: “{words[0]}”" for name, words, _ in found)
-
-
-class GapPanel(AskingPanel):
-    """The live view: a text with a gap, a guess, then the bars. A new text is a new question."""
-
-    lines = 3
-
+class GapPanel(TextPanel):
     def __init__(self, view):
-        super().__init__(view, [SAME, OTHER, SHOW])
-        self.text = W.Text(value=view.text, description="Text", continuous_update=False, **across("4em"))
+        super().__init__(view, [SAME, OTHER, SHOW], "Text")
         who = html.escape(" and ".join(view.fillers))
         self.question.value = f"<b>Predict first.</b> Which word comes first at the gap, for {who}?"
-        self._ask()
-        self.text.observe(self._safely(self._new_text), "value")
-        self.children = [self.text, self.question, self.answer, self.sentence, self.image, self.guard]
-
-    def _ask(self):
-        self.answer.value = None
-        self._cover(*plots.figure(height=3.3))
-
-    def _new_text(self, change):
-        self.view.compute(change["new"])  # a text that cannot be filled is refused here, nothing changed
-        self.view.text = change["new"]
-        self._ask()
-
-    def _answered(self, answer):
-        found = self.view.compute()
-        self.image.value = plots.png_of(self.view._picture(found))
-        right = SAME if _same(found) else OTHER
-        verdict = "" if answer == SHOW else f"{'✓ Yes' if answer == right else '✗ No'}, {right}. "
-        self._say(verdict + _sentence(found))

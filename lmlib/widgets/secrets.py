@@ -8,7 +8,8 @@ import ipywidgets as W
 
 from .. import plots
 from ..privacy.canaries import CANDIDATES, CHANCE, MOST
-from .base import SHOW, AskingPanel, View, across
+from .base import SHOW, across
+from .found import FoundPanel, FoundView
 
 GUESSES = ((1, "one guess"), (100, "2 to 100"), (CANDIDATES, "more than 100"))
 SHOWN = 4  # completions in the picture
@@ -29,7 +30,7 @@ class Found:
     extracted: int
 
 
-class SecretView(View):
+class SecretView(FoundView):
     """Exposure of planted secrets by copies in the training text, for several ways to train.
 
     rows: `privacy.table.Secret` objects, of one condition or of several. condition, count: what is shown first (by
@@ -39,6 +40,8 @@ class SecretView(View):
 
     >>> SecretView(table.read("copies"))      # as the last line of a cell
     """
+
+    height = 3.9  # inches
 
     def __init__(self, rows, *, condition=None, count=None):
         self.rows = list(rows)
@@ -69,19 +72,26 @@ class SecretView(View):
 
     # ------------------------------------------------------- picture and sentence
 
-    def alt(self):
-        return _sentence(self.compute())
+    def told(self, found):
+        """Mean exposure, median rank, how many are completed, and one completion as an example."""
+        average, first = mean(row.exposure for row in found.chosen), found.chosen[0]
+        return (
+            f"{_copies(found.count)}, {found.condition}: mean exposure {average:.1f} of {MOST:.1f} bits, the median "
+            f"secret is guess {found.rank:,.0f} of {CANDIDATES:,}, {found.extracted} of {len(found.chosen)} secrets "
+            f"are written out. {first.name}'s number is {first.digits}; the model writes "
+            f"“{_cut(first.written, 24)}”."
+        )
 
-    def title(self):
-        return _title(self.compute())
+    def headline(self, found):
+        average = mean(row.exposure for row in found.chosen)
+        return f"{_copies(found.count)}, {found.condition}: {average:.1f} of {MOST:.1f} bits are known"
 
-    def figure(self):
-        found = self.compute()
-        return self._picture(found, _title(found))
+    def right(self, found):
+        return next(name for most, name in GUESSES if found.rank <= most)
 
     def _picture(self, found, title=None):
         """On the left all secrets by copies, the chosen ones large; on the right what the model writes."""
-        fig, (ax, said) = plots.figure(1, 2, title=title, height=3.9, width_ratios=(3, 2))
+        fig, (ax, said) = plots.figure(1, 2, title=title, height=self.height, width_ratios=(3, 2))
         colour, places = plots.COLOUR, range(len(self.counts))
         for x, n in zip(places, self.counts):
             values = found.exposures[n]
@@ -139,27 +149,7 @@ def _copies(count):
     return "No copy" if count == 0 else f"{count} {'copy' if count == 1 else 'copies'}"
 
 
-def _guesses(rank):
-    """Which of GUESSES holds a rank."""
-    return next(name for most, name in GUESSES if rank <= most)
-
-
-def _title(found):
-    average = mean(row.exposure for row in found.chosen)
-    return f"{_copies(found.count)}, {found.condition}: {average:.1f} of {MOST:.1f} bits are known"
-
-
-def _sentence(found):
-    """Mean exposure, median rank, how many are completed, and one completion as an example."""
-    average, first = mean(row.exposure for row in found.chosen), found.chosen[0]
-    return (
-        f"{_copies(found.count)}, {found.condition}: mean exposure {average:.1f} of {MOST:.1f} bits, the median "
-        f"secret is guess {found.rank:,.0f} of {CANDIDATES:,}, {found.extracted} of {len(found.chosen)} secrets are "
-        f"written out. {first.name}'s number is {first.digits}; the model writes “{_cut(first.written, 24)}”."
-    )
-
-
-class SecretPanel(AskingPanel):
+class SecretPanel(FoundPanel):
     """The live view: how it was trained, a guess, then picture and slider. Another training is a new question."""
 
     lines = 4
@@ -181,12 +171,11 @@ class SecretPanel(AskingPanel):
         ]  # fmt: skip
 
     def _ask(self):
-        self.answer.value = None
         self.question.value = (
             f"<b>Predict first.</b> {html.escape(_copies(self.view.count))}, {html.escape(self.view.condition)}: how "
             "many guesses does the median secret need, of those 10,000 that are possible?"
         )
-        self._cover(*plots.figure(height=3.9))
+        super()._ask()
 
     def _changed(self, change):
         self.view.compute(condition=change["new"])  # what no row has is refused here, nothing changed
@@ -199,13 +188,4 @@ class SecretPanel(AskingPanel):
         if self.answer.value is None:
             self._ask()
         else:
-            self._show("")
-
-    def _answered(self, answer):
-        right = _guesses(self.view.compute().rank)
-        self._show("" if answer == SHOW else f"{'✓ Yes' if answer == right else '✗ No'}, {right}. ")
-
-    def _show(self, verdict):
-        found = self.view.compute()
-        self.image.value = plots.png_of(self.view._picture(found))
-        self._say(verdict + _sentence(found))
+            self._show(self.view.compute())

@@ -2,17 +2,17 @@
 
 import html
 
-import ipywidgets as W
 import numpy as np
 
 from .. import plots
-from .base import SHOW, AskingPanel, View, across
+from .base import SHOW
+from .found import FoundView, TextPanel
 
 MOST = 44  # words in one picture: more could not be read
 SAYS = ("blame", "praise")
 
 
-class VerdictView(View):
+class VerdictView(FoundView):
     """A text and the verdicts of several classifiers, each with the share of every word.
 
     classifiers: mapping from a name to an object with `probabilities(texts)` (of praise), `contributions(text)` and
@@ -57,20 +57,40 @@ class VerdictView(View):
 
     # ------------------------------------------------------- picture and sentence
 
-    def alt(self):
-        return _sentence(self.compute())
+    def told(self, found):
+        """One sentence a classifier: its verdict and the words that moved it most; then what they do not know."""
+        parts = []
+        for name, p, words, values, _ in found:
+            order = [i for i in np.argsort(-abs(values), kind="stable")[:3] if abs(values[i]) >= 0.005]
+            moved = ", ".join(f"{words[i]} {values[i]:+.2f}" for i in order)
+            parts.append(f"{name} says {_verdict(p)}" + (f" (most: {moved})" if moved else " (no word moves it)"))
+        sentence = "; ".join(parts) + "."
+        for name, _, _, _, unknown in found:
+            if unknown:
+                more = " and more" if len(unknown) > 4 else ""
+                sentence += f" {name} does not know {', '.join(unknown[:4])}{more}."
+        return sentence
 
-    def title(self):
-        return _title(self.compute())
+    def headline(self, found):
+        said = {SAYS[p > 0.5] for _, p, *_ in found}
+        if len(said) == 1:
+            return f"{'All say' if len(found) > 1 else f'{found[0][0]} says'} {said.pop()}"
+        praise = [name for name, p, *_ in found if p > 0.5]
+        blame = [name for name, p, *_ in found if p <= 0.5]
+        return f"Praise, says {' and '.join(praise)}; blame, says {' and '.join(blame)}"
 
-    def figure(self):
-        found = self.compute()
-        return self._picture(found, _title(found))
+    def right(self, found):
+        return next(SAYS[p > 0.5] for name, p, *_ in found if name == self.asked)
+
+    @property
+    def height(self):
+        """Inches."""
+        return 1.7 + 1.05 * len(self.classifiers)
 
     def _picture(self, found, title=None):
         """One row of bars for each classifier over the same words: up towards praise, down towards blame."""
         n = len(found)
-        fig, axes = plots.figure(n, 1, title=title, height=1.7 + 1.05 * n, sharex=True, squeeze=False)
+        fig, axes = plots.figure(n, 1, title=title, height=self.height, sharex=True, squeeze=False)
         colour = plots.COLOUR
         for ax, (name, p, words, values, _) in zip(axes[:, 0], found):
             x = np.arange(len(words))
@@ -102,58 +122,11 @@ def _verdict(p):
     return f"{SAYS[p > 0.5]}, {max(p, 1 - p):.2f}"
 
 
-def _sentence(found):
-    """One sentence a classifier: its verdict and the words that moved it most; then what they do not know."""
-    parts = []
-    for name, p, words, values, _ in found:
-        order = [i for i in np.argsort(-abs(values), kind="stable")[:3] if abs(values[i]) >= 0.005]
-        moved = ", ".join(f"{words[i]} {values[i]:+.2f}" for i in order)
-        parts.append(f"{name} says {_verdict(p)}" + (f" (most: {moved})" if moved else " (no word moves it)"))
-    sentence = "; ".join(parts) + "."
-    for name, _, _, _, unknown in found:
-        if unknown:
-            sentence += f" {name} does not know {', '.join(unknown[:4])}{' and more' if len(unknown) > 4 else ''}."
-    return sentence
-
-
-def _title(found):
-    said = {SAYS[p > 0.5] for _, p, *_ in found}
-    if len(said) == 1:
-        who = "All" if len(found) > 1 else found[0][0]
-        return f"{who} say {said.pop()}" if len(found) > 1 else f"{who} says {said.pop()}"
-    praise = [name for name, p, *_ in found if p > 0.5]
-    blame = [name for name, p, *_ in found if p <= 0.5]
-    return f"Praise, says {' and '.join(praise)}; blame, says {' and '.join(blame)}"
-
-
-class VerdictPanel(AskingPanel):
-    """The live view: a text, a guess, then the bars. A new text is a new question."""
-
-    lines = 4
+class VerdictPanel(TextPanel):
+    lines, says = 4, "it says "
 
     def __init__(self, view):
-        super().__init__(view, [*SAYS, SHOW])
-        self.text = W.Text(value=view.text, description="Opinion", continuous_update=False, **across("4em"))
+        super().__init__(view, [*SAYS, SHOW], "Opinion")
         self.question.value = (
             f"<b>Predict first.</b> What will <b>{html.escape(view.asked)}</b> say of this opinion? And is it right?"
         )
-        self._ask()
-        self.text.observe(self._safely(self._new_text), "value")
-        self.children = [self.text, self.question, self.answer, self.sentence, self.image, self.guard]
-
-    def _ask(self):
-        self.answer.value = None
-        self._cover(*plots.figure(height=1.7 + 1.05 * len(self.view.classifiers)))
-
-    def _new_text(self, change):
-        self.view.compute(change["new"])  # a text that cannot be judged is refused here, nothing changed
-        self.view.text = change["new"]
-        self._ask()
-
-    def _answered(self, answer):
-        found = self.view.compute()
-        self.image.value = plots.png_of(self.view._picture(found))
-        p = next(p for name, p, *_ in found if name == self.view.asked)
-        right = SAYS[p > 0.5]
-        verdict = "" if answer == SHOW else f"{'✓ Yes' if answer == right else '✗ No'}, it says {right}. "
-        self._say(verdict + _sentence(found))
