@@ -1,5 +1,6 @@
 """How pytest runs the course: without a network, and with nbval mended where it has no option for it."""
 
+import functools
 import importlib.util
 import os
 import queue
@@ -10,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from lmlib.lessons.headlines import headlines, said
+
+ROOT = Path(__file__).resolve().parent
+
 # -- no network, no downloads of yesterday ------------------------------------------------------------------
 
-OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
+OFFLINE = ROOT / "tests" / "offline"
 
 
 def cut_the_network():
@@ -83,6 +88,12 @@ def comparable(outputs):
     return kept
 
 
+@functools.cache
+def headlines_of(path):
+    """The numbers with bands of a lesson's notebook; none for other notebooks."""
+    return headlines(path.stem[:2]) if (ROOT / "notebooks" / path.name).exists() else []
+
+
 # -- what nbval lacks ---------------------------------------------------------------------------------------
 
 
@@ -101,7 +112,7 @@ def mend_nbval():
         return
     RunningKernel.mended = True
     start, wait, get = nbval.kernel.start_new_kernel, RunningKernel.await_reply, RunningKernel.get_message
-    compare = IPyNbCell.compare_outputs
+    compare, run = IPyNbCell.compare_outputs, IPyNbCell.runtest
 
     def start_new_kernel(*args, stderr=None, **options):
         stderr.close()
@@ -143,9 +154,17 @@ def mend_nbval():
                 fresh["data"][kind] = settle(fresh["data"][kind], saved.get("data", {}).get(kind))
         return compare(self, test, ref, skip_compare)
 
+    def runtest(self):
+        saved = said(self.cell.get("outputs", ()))
+        run(self)
+        for headline in headlines_of(self.parent.path):
+            problem = headline.find(saved) and headline.problem(said(self.test_outputs))
+            if problem:
+                self.raise_cell_error("a number of the lesson left its band", problem)
+
     nbval.kernel.start_new_kernel = start_new_kernel
     RunningKernel.await_reply, RunningKernel.get_message = await_reply, get_message
-    IPyNbCell.compare_outputs = compare_outputs
+    IPyNbCell.compare_outputs, IPyNbCell.runtest = compare_outputs, runtest
 
 
 # -- pytest's hooks -----------------------------------------------------------------------------------------
