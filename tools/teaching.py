@@ -5,8 +5,8 @@
 
 What a page says: minutes for each section, where to stop after 45 and after 90 minutes, what one must know, questions
 to recall and to discuss, what learners believe and the question that shows it, what they will ask, a board sketch,
-the numbers to expect, what to predict in each section and what came, formulas, each exercise with its hints and mistakes,
-and the quiz with its key.
+the numbers to expect, what to predict in each section and what came, formulas, each exercise with its hints and
+mistakes, and the quiz with its key.
 """
 
 import re
