@@ -98,13 +98,15 @@ def headlines_of(path):
 
 
 def mend_nbval():
-    """Read a cell's output while it runs, notice a dead kernel at once, and compare as described above.
+    """Read a cell's output while it runs, notice a dead kernel at once, compare as described above, hold to bands.
 
     nbval reads none of a cell's output before the cell is done. After some thousand messages some are lost,
     the "done" one among them, and the cell fails at random. And when a kernel dies (no memory left, a crash),
-    nbval waits on for the whole cell timeout, and what the kernel wrote as it died goes nowhere.
+    nbval waits on for the whole cell timeout, and what the kernel wrote as it died goes nowhere. Of a display that
+    is updated it keeps the first state, a notebook the last.
     """
     import nbval.kernel
+    from nbformat import from_dict
     from nbval.kernel import RunningKernel
     from nbval.plugin import IPyNbCell
 
@@ -141,9 +143,24 @@ def mend_nbval():
                 pass
 
     def get_message(self, stream, timeout=None):
-        if stream == "iopub" and self.__dict__.get("kept"):
-            return self.kept.pop(0)
-        return get(self, stream, timeout=timeout)
+        while True:
+            kept = stream == "iopub" and self.__dict__.get("kept")
+            message = self.kept.pop(0) if kept else get(self, stream, timeout=timeout)
+            if not redrawn(self, message):
+                return message
+
+    def redrawn(self, message):
+        """Put what a cell draws anew, as a live curve, in the place of what it drew there; whether this was such."""
+        name = message["content"].get("transient", {}).get("display_id")
+        if message["msg_type"] == "update_display_data":
+            if name in self.places:
+                self.cell.test_outputs[self.places[name]].update(
+                    {part: from_dict(message["content"][part]) for part in ("data", "metadata")}
+                )
+            return True
+        if name:
+            self.places[name] = len(self.cell.test_outputs)
+        return False
 
     def compare_outputs(self, test, ref, skip_compare=None):
         test, ref = comparable(test), comparable(ref)
@@ -155,6 +172,7 @@ def mend_nbval():
         return compare(self, test, ref, skip_compare)
 
     def runtest(self):
+        self.parent.kernel.cell, self.parent.kernel.places = self, {}
         saved = said(self.cell.get("outputs", ()))
         run(self)
         for headline in headlines_of(self.parent.path):
@@ -170,7 +188,17 @@ def mend_nbval():
 # -- pytest's hooks -----------------------------------------------------------------------------------------
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--again",
+        action="store_true",
+        help="compare what every cell of a notebook prints, not the flagged ones alone",
+    )
+
+
 def pytest_configure(config):
+    if config.option.again:
+        config.option.nbval, config.option.nbval_lax = True, False
     cut_the_network()
     empty_cache(config)
     if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: a second thread of each would only be in the way
