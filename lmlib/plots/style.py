@@ -150,8 +150,8 @@ def headline(fig, text):
 
 
 def legible(colour):
-    """The colour in which to write about a thing drawn in `colour`: as it is if it has 4.5 : 1 against the paper (what
-    WCAG 2.2 asks for text, success criterion 1.4.3), else mixed with ink until it has. "#RRGGBB" to "#RRGGBB".
+    """The colour in which to write of a thing drawn in `colour`: as it is if it has 4.5 : 1 against the paper, else
+    mixed with ink until it has. "#RRGGBB" to "#RRGGBB". WCAG 2.2, success criterion 1.4.3.
     """
     have, ink = (np.array(to_rgb(each)) for each in (colour, COLOUR["ink"]))
     paper = _luminance(to_rgb(COLOUR["paper"]))
