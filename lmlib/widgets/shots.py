@@ -201,7 +201,7 @@ class ShotsPanel(QuickPanel):
         for box in (self.examples, self.asks):
             box.observe(self._safely(self._new_text), "value")
         super().__init__(
-            [self.question, self.answer, self.slider, self.sentence, self.image, self.examples, self.asks, self.guard]
+            [self.examples, self.asks, self.question, self.answer, self.slider, self.sentence, self.image, self.guard]
         )
 
     def _verdict(self):
