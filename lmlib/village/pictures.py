@@ -80,7 +80,8 @@ def understand(sentence):
     if said is None:
         raise ValueError(
             f"nobody in the village paints {_short(sentence)!r}: say, for example, 'a red cat left of a blue house' "
-            f"or 'two green keys' (colours: {', '.join(COLOURS)}; kinds: {', '.join(KINDS)}; two things differ in both)"
+            f"or 'two green keys' (colours: {', '.join(COLOURS)}; "
+            f"kinds: {', '.join(KINDS)}; two things differ in both)"
         )
     return said
 
