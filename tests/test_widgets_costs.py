@@ -125,6 +125,13 @@ def test_an_answer_is_judged(view, answer, mark):
     assert said(panel).startswith(mark) and said(panel).endswith(view.alt())
 
 
+def test_the_answer_is_one_for_the_sizes_of_the_question(view):
+    panel = view.build()
+    panel.sliders["d_model"].value = WIDTHS[-1]
+    panel.answer.value = 2
+    assert said(panel).startswith("✗ No, 3.5 times")
+
+
 def test_sliders_and_hardware_change_view_picture_and_sentence(view):
     panel = view.build()
     panel.answer.value = SHOW
@@ -139,7 +146,7 @@ def test_sliders_and_hardware_change_view_picture_and_sentence(view):
 
 def test_a_fault_is_said_where_the_learner_looks(view, monkeypatch):
     panel = view.build()
-    monkeypatch.setattr(view, "doubled", lambda: 1 / 0)
+    monkeypatch.setattr(view, "lines", lambda: 1 / 0)
     panel.answer.value = 2
     assert "division by zero" in said(panel)
 

@@ -239,7 +239,7 @@ class CostPanel(Panel):
     """The live view: a guess first; after that every slider answers at once."""
 
     def __init__(self, view):
-        self.view = view
+        self.view, self._doubled = view, view.doubled()  # asked for the sizes of the start
         wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
         self.question = W.HTML(
             f"<b>Predict first.</b> Width {view.d_model:,}, {view.layers} layers. You double the width. About how "
@@ -267,7 +267,7 @@ class CostPanel(Panel):
         }
         self.machine = W.ToggleButtons(
             options=list(cost.HARDWARE), value=view.hardware, description="Hardware",
-            layout=wide, style={"button_width": "auto", **named},
+            style={"button_width": "auto", **named},
         )  # fmt: skip
         self.sentence = W.HTML()
         self.sentence.add_class("lm-live")
@@ -284,7 +284,7 @@ class CostPanel(Panel):
             return
         verdict = ""
         if change["new"] != SHOW:
-            found = self.view.doubled()
+            found = self._doubled
             right = min(FACTORS, key=lambda n: abs(math.log(n / found)))
             mark = "✓ Yes" if change["new"] == right else "✗ No"
             verdict = (
