@@ -134,7 +134,9 @@ class PatchView(View):
                 share = self.shares[layer, place]
                 if abs(share) >= WRITTEN:
                     colour = plots.COLOUR["paper" if abs(share) > 0.55 else "ink"]
-                    text = f"{share:.2f}".replace("0.", ".") if abs(share) < 0.995 else f"{share:.0f}"
+                    text = (
+                        f"{share:.2f}".replace("0.", ".") if abs(share) < 0.995 else f"{share:.1f}".replace(".0", "")
+                    )
                     top.text(place, layer, text, ha="center", va="center", size=8, color=colour)
         top.set_xticks(
             range(places), [self._place_name(place) for place in range(places)], rotation=90, size=8, parse_math=False
