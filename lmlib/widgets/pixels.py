@@ -160,7 +160,7 @@ class PicturePanel(QuickPanel):
         self.text = W.Text(
             value=view.sentence, description="Sentence", continuous_update=False, layout=wide, style=named
         )
-        self.other = W.Button(description="another picture of it", layout=W.Layout(width="auto"))
+        self.other = W.Button(description="another picture of it", layout=W.Layout(width="170px"))
         # room for two lines of the question, so that what stands below it never moves
         room = W.Layout(width="100%", max_width="792px", min_height="56px")
         self.question, self.sentence = W.HTML(layout=room), W.HTML()
