@@ -29,6 +29,8 @@ def spelt(number):
                        (1e12, "trillion"), (1e9, "billion"), (1e6, "million")):  # fmt: skip
         if number >= size * 0.9995:
             return f"{number / size:.3g} {name}"
+    if 0 < number < 0.001:
+        return "less than 0.001"
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
@@ -45,7 +47,15 @@ def as_time(hours):
     for size, name in ((24 * 365, "years"), (24, "days"), (1, "hours"), (1 / 60, "minutes")):
         if hours >= size:
             return f"{hours / size:,.3g} {name}" if hours / size < 1000 else f"{hours / size:,.0f} {name}"
-    return f"{hours * cost.HOUR:.2g} seconds"
+    seconds = hours * cost.HOUR
+    return f"{seconds:.2g} seconds" if seconds >= 0.001 else "less than 0.001 seconds"
+
+
+def _factor(n):
+    """How many times as much: "×3.5", and "÷4,000" for what shrinks much."""
+    if n < 0.1:
+        return f"÷{spelt(1 / n)}"
+    return f"×{n:,.3g}" if n < 1000 else f"×{spelt(n)}"
 
 
 class CostView(View):
@@ -145,8 +155,7 @@ class CostView(View):
         }
         names = {"flops": "operations", "hours": "time", "dollars": "rent"}
         times = {key: now[key] / old[key] if old and old[key] else 1.0 for key in said}
-        shown = {key: "" if abs(n - 1) < 5e-4 or not n else f"×{n:,.3g}" if n < 1000 else f"×{n:,.0f}"
-                 for key, n in times.items()}  # fmt: skip
+        shown = {key: "" if abs(n - 1) < 5e-4 or not n else _factor(n) for key, n in times.items()}
         return [(names.get(key, key), said[key], shown[key]) for key in said]
 
     def alt(self):
@@ -230,7 +239,7 @@ class CostPanel(Panel):
     """The live view: a guess first; after that every slider answers at once."""
 
     def __init__(self, view):
-        self.view = view
+        self.view, self._doubled = view, view.doubled()  # asked for the sizes of the start
         wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
         self.question = W.HTML(
             f"<b>Predict first.</b> Width {view.d_model:,}, {view.layers} layers. You double the width. About how "
@@ -275,7 +284,7 @@ class CostPanel(Panel):
             return
         verdict = ""
         if change["new"] != SHOW:
-            found = self.view.doubled()
+            found = self._doubled
             right = min(FACTORS, key=lambda n: abs(math.log(n / found)))
             mark = "✓ Yes" if change["new"] == right else "✗ No"
             verdict = (

@@ -86,7 +86,7 @@ class GapView(View):
 def _sentence(found):
     """One sentence: the three likeliest words of each filler."""
     parts = [
-        f"{name} says " + ", ".join(f"{word} {share:.2f}" for word, share in zip(words[:3], p))
+        f"{name} says " + ", ".join(f"“{word}” {share:.2f}" for word, share in zip(words[:3], p))
         for name, words, p in found
     ]
     return "; ".join(parts) + "."

@@ -8,7 +8,7 @@ import ipywidgets as W
 
 from .. import plots
 from ..privacy.canaries import CANDIDATES, CHANCE, MOST
-from .base import SHOW, Guard, Panel, View, picture
+from .base import SHOW, FastFigure, Guard, Panel, View, picture
 
 GUESSES = ((1, "one guess"), (100, "2 to 100"), (CANDIDATES, "more than 100"))
 SHOWN = 4  # completions in the picture
@@ -77,56 +77,64 @@ class SecretView(View):
 
     def figure(self):
         found = self.compute()
-        return self._picture(found, _title(found))
+        fig, artists = self._picture(_title(found))
+        artists.update(found)
+        return fig
 
-    def _picture(self, found, title=None):
-        """On the left all secrets by copies, the chosen ones large; on the right what the model writes."""
+    def _picture(self, title=None):
+        """The figure, and what moves in it: on the left all secrets by copies, on the right what the model writes."""
         fig, (ax, said) = plots.figure(1, 2, title=title, height=3.9, width_ratios=(3, 2))
         colour, places = plots.COLOUR, range(len(self.counts))
-        for x, n in zip(places, self.counts):
-            values = found.exposures[n]
-            if not values:
-                continue
-            here = n == found.count
-            shift = [0.5 * ((i + 0.5) / len(values) - 0.5) for i in range(len(values))]
-            ax.plot(
-                [x + s for s in shift],
-                values,
-                linestyle="none",
-                marker="D" if here else "o",
-                markersize=7 if here else 4.5,
-                color=colour["focus" if here else "grey"],
-                clip_on=False,
-                zorder=3,
-            )
-        means = [(x, mean(found.exposures[n])) for x, n in zip(places, self.counts) if found.exposures[n]]
-        ax.plot(*zip(*means), color=colour["model"], linestyle="-", linewidth=2)
         ax.axhline(MOST, color=colour["truth"], linewidth=1.2, linestyle="-.")
         ax.axhline(CHANCE, color=colour["muted"], linewidth=1.2, linestyle=(0, (2, 3)))
-        ax.text(-0.45, MOST + 0.25, "known: the first guess", color=colour["truth"], size=9)
+        ax.text(-0.45, MOST + 0.25, "known: the first guess", color=plots.legible(colour["truth"]), size=9)
         ax.set_xticks(list(places), [str(n) for n in self.counts])
         ax.set(xlim=(-0.5, len(self.counts) - 0.5), ylim=(-0.4, MOST + 1.6))
         ax.set_yticks([0, CHANCE, 5, 10], ["0", "chance", "5", "10"])
         ax.set(xlabel="copies in the training text", ylabel="exposure in bits (line: mean)")
         said.axis("off")
         said.set(xlim=(0, 1), ylim=(0, 1))
-        said.text(
-            0, 0.97, f"{_copies(found.count)}: it writes", size=10, weight="bold", va="top", color=colour["ink"]
-        )
-        for i, row in enumerate(found.chosen[:SHOWN]):
-            y = 0.82 - 0.22 * i
-            mark = "✓" if row.written.startswith(row.digits) else "✗"
-            said.text(
-                0, y, f"{mark} {row.name}'s number is {_cut(row.written)}", size=9.5, va="top", color=colour["ink"]
-            )
-            truth = f"    secret {row.digits}, guess {row.rank:,}"
-            said.text(0, y - 0.085, truth, size=9, va="top", color=colour["muted"])
-        return fig
+        return fig, Artists(ax, said)
 
     # ------------------------------------------------------------------- widget
 
     def build(self):
         return SecretPanel(self)
+
+
+class Artists:
+    """What moves: the secrets, the chosen ones large, their mean by copies, and what the model writes."""
+
+    def __init__(self, ax, said):
+        colour, dots = plots.COLOUR, {"linestyle": "none", "clip_on": False, "zorder": 3}
+        (self.others,) = ax.plot([], [], marker="o", markersize=4.5, color=colour["grey"], **dots)
+        (self.chosen,) = ax.plot([], [], marker="D", markersize=7, color=colour["focus"], **dots)
+        (self.means,) = ax.plot([], [], color=colour["model"], linestyle="-", linewidth=2)
+        self.head = said.text(0, 0.97, "", size=10, weight="bold", va="top", color=colour["ink"])
+        heights = [0.82 - 0.22 * i for i in range(SHOWN)]
+        self.written = [said.text(0, y, "", size=9.5, va="top", color=colour["ink"]) for y in heights]
+        self.truths = [said.text(0, y - 0.085, "", size=9, va="top", color=colour["muted"]) for y in heights]
+        for text in (self.head, *self.written, *self.truths):
+            text.set_in_layout(False)  # long or short, it moves nothing
+
+    def moving(self):
+        return [self.others, self.chosen, self.means, self.head, *self.written, *self.truths]
+
+    def update(self, found):
+        points = {True: [], False: []}
+        for x, (n, values) in enumerate(found.exposures.items()):
+            for i, value in enumerate(values):
+                points[n == found.count].append((x + 0.5 * ((i + 0.5) / len(values) - 0.5), value))
+        means = [(x, mean(values)) for x, values in enumerate(found.exposures.values()) if values]
+        for line, some in ((self.chosen, points[True]), (self.others, points[False]), (self.means, means)):
+            line.set_data(*zip(*some)) if some else line.set_data([], [])
+        self.head.set_text(f"{_copies(found.count)}: it writes")
+        for text in (*self.written, *self.truths):
+            text.set_text("")
+        for row, written, truth in zip(found.chosen, self.written, self.truths):
+            mark = "✓" if row.written.startswith(row.digits) else "✗"
+            written.set_text(f"{mark} {row.name}'s number is {_cut(row.written)}")
+            truth.set_text(f"    secret {row.digits}, guess {row.rank:,}")
 
 
 def _cut(written, most=12):
@@ -165,14 +173,12 @@ class SecretPanel(Panel):
     lines = 4
 
     def __init__(self, view):
-        self.view, self._asking = view, False
+        self.view, self._asking, self._fast = view, False, None
         wide = W.Layout(width="100%", max_width="792px")
         self.condition = W.Dropdown(
             options=view.conditions, value=view.condition, description="Training", layout=wide
         )
-        self.count = W.SelectionSlider(
-            options=view.counts, value=view.count, description="Copies", continuous_update=False, layout=wide
-        )
+        self.count = W.SelectionSlider(options=view.counts, value=view.count, description="Copies", layout=wide)
         self.question, self.sentence = W.HTML(), W.HTML()
         options = [*(name for _, name in GUESSES), SHOW]
         self.answer = W.ToggleButtons(options=options, value=None, style={"button_width": "auto"})
@@ -216,5 +222,9 @@ class SecretPanel(Panel):
 
     def _show(self, verdict):
         found = self.view.compute()
-        self.image.value = plots.png_of(self.view._picture(found))
+        if self._fast is None:
+            fig, self._artists = self.view._picture()
+            self._fast = FastFigure(fig, self._artists.moving())
+        self._artists.update(found)
+        self.image.value = self._fast.png()
         self._say(verdict + _sentence(found))

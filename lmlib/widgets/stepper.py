@@ -166,7 +166,9 @@ class RNNStepper(View):
         plots.bare(low)
         key = dict(xycoords="axes fraction", ha="right", va="bottom", size=9, weight="bold", annotation_clip=False)
         low.annotate("plain: with the state", (1, 0.16), color=plots.COLOUR["model"], **key)
-        low.annotate("hatched: with an empty state", (1, 0.04), color=plots.COLOUR["alternative"], **key)
+        low.annotate(
+            "hatched: with an empty state", (1, 0.04), color=plots.legible(plots.COLOUR["alternative"]), **key
+        )
         return fig, {"cover": cover, "frame": frame, "rows": rows}
 
     def _row(self, ax, y):
