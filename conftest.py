@@ -1,5 +1,6 @@
 """How pytest runs the course: without a network, and with nbval mended where it has no option for it."""
 
+import functools
 import importlib.util
 import os
 import queue
@@ -10,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from lmlib.lessons.headlines import headlines, said
+
+ROOT = Path(__file__).resolve().parent
+
 # -- no network, no downloads of yesterday ------------------------------------------------------------------
 
-OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
+OFFLINE = ROOT / "tests" / "offline"
 
 
 def cut_the_network():
@@ -83,17 +88,25 @@ def comparable(outputs):
     return kept
 
 
+@functools.cache
+def headlines_of(path):
+    """The numbers with bands of a lesson's notebook; none for other notebooks."""
+    return headlines(path.stem[:2]) if (ROOT / "notebooks" / path.name).exists() else []
+
+
 # -- what nbval lacks ---------------------------------------------------------------------------------------
 
 
 def mend_nbval():
-    """Read a cell's output while it runs, notice a dead kernel at once, and compare as described above.
+    """Read a cell's output while it runs, notice a dead kernel at once, compare as described above, hold to bands.
 
     nbval reads none of a cell's output before the cell is done. After some thousand messages some are lost,
     the "done" one among them, and the cell fails at random. And when a kernel dies (no memory left, a crash),
-    nbval waits on for the whole cell timeout, and what the kernel wrote as it died goes nowhere.
+    nbval waits on for the whole cell timeout, and what the kernel wrote as it died goes nowhere. Of a display that
+    is updated it keeps the first state, a notebook the last.
     """
     import nbval.kernel
+    from nbformat import from_dict
     from nbval.kernel import RunningKernel
     from nbval.plugin import IPyNbCell
 
@@ -101,7 +114,7 @@ def mend_nbval():
         return
     RunningKernel.mended = True
     start, wait, get = nbval.kernel.start_new_kernel, RunningKernel.await_reply, RunningKernel.get_message
-    compare = IPyNbCell.compare_outputs
+    compare, run = IPyNbCell.compare_outputs, IPyNbCell.runtest
 
     def start_new_kernel(*args, stderr=None, **options):
         stderr.close()
@@ -130,9 +143,24 @@ def mend_nbval():
                 pass
 
     def get_message(self, stream, timeout=None):
-        if stream == "iopub" and self.__dict__.get("kept"):
-            return self.kept.pop(0)
-        return get(self, stream, timeout=timeout)
+        while True:
+            kept = stream == "iopub" and self.__dict__.get("kept")
+            message = self.kept.pop(0) if kept else get(self, stream, timeout=timeout)
+            if not redrawn(self, message):
+                return message
+
+    def redrawn(self, message):
+        """Put what a cell draws anew, as a live curve, in the place of what it drew there; whether this was such."""
+        name = message["content"].get("transient", {}).get("display_id")
+        if message["msg_type"] == "update_display_data":
+            if name in self.places:
+                self.cell.test_outputs[self.places[name]].update(
+                    {part: from_dict(message["content"][part]) for part in ("data", "metadata")}
+                )
+            return True
+        if name:
+            self.places[name] = len(self.cell.test_outputs)
+        return False
 
     def compare_outputs(self, test, ref, skip_compare=None):
         test, ref = comparable(test), comparable(ref)
@@ -143,15 +171,34 @@ def mend_nbval():
                 fresh["data"][kind] = settle(fresh["data"][kind], saved.get("data", {}).get(kind))
         return compare(self, test, ref, skip_compare)
 
+    def runtest(self):
+        self.parent.kernel.cell, self.parent.kernel.places = self, {}
+        saved = said(self.cell.get("outputs", ()))
+        run(self)
+        for headline in headlines_of(self.parent.path):
+            problem = headline.find(saved) and headline.problem(said(self.test_outputs))
+            if problem:
+                self.raise_cell_error("a number of the lesson left its band", problem)
+
     nbval.kernel.start_new_kernel = start_new_kernel
     RunningKernel.await_reply, RunningKernel.get_message = await_reply, get_message
-    IPyNbCell.compare_outputs = compare_outputs
+    IPyNbCell.compare_outputs, IPyNbCell.runtest = compare_outputs, runtest
 
 
 # -- pytest's hooks -----------------------------------------------------------------------------------------
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--again",
+        action="store_true",
+        help="compare what every cell of a notebook prints, not the flagged ones alone",
+    )
+
+
 def pytest_configure(config):
+    if config.option.again:
+        config.option.nbval, config.option.nbval_lax = True, False
     cut_the_network()
     empty_cache(config)
     if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: a second thread of each would only be in the way

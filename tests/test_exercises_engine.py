@@ -229,10 +229,10 @@ T, A = torch.tensor, np.array
 @pytest.mark.parametrize(
     "got, right",
     [
-        (2, 2.0), (np.float64(2), 2.0), (T(2.0), 2.0), (2.000001, 2.0), (float("inf"), float("inf")),
+        (2, 2.0), (np.float64(2), 2.0), (T(2.0), 2.0), (T(2.0), T(2.0)), (2.000001, 2.0), ([], []), (T([]), T([])),
         (float("nan"), float("nan")), (np.int64(3), 3), (True, True), (np.bool_(True), True),
         ([1, 2.0], [1, 2]), (Counter(a=1), {"a": 1}), ({1, 2}, {2, 1}), ("a", "a"), (None, None),
-        (T([1.0, float("inf")]), T([1.0, float("inf")])), (A([1, 2]), A([1, 2])), ([], []), (T([]), T([])),
+        (T([1.0, float("inf")]), T([1.0, float("inf")])), (A([1, 2]), A([1, 2])), (float("inf"), float("inf")),
         ({"a": T([1.0])}, {"a": T([1.0])}), (1e9 + 1, 1e9), (A(["a", "b"]), A(["a", "b"])),
     ],
 )  # fmt: skip
@@ -251,7 +251,7 @@ def test_equal(got, right):
         ([1], {1}, "type"), (None, [1], "type"), (A([1.0]), T([1.0]), "type"), (T([[1.0]]), T([1.0]), "shape"),
         (T([1.0]), T([1]), "type"), (T([1.0, float("nan")]), T([1.0, 2.0]), "value"), (A([1]), A([True]), "type"),
         (T([float("inf")]), T([float("-inf")]), "value"), ("ab", "abc", "value"), ([T([1.0])], [T([2.0])], "value"),
-        (len, 3, "type"), (A(["a"]), A(["b"]), "value"), (T([1.0]), 1.0, "type"),
+        (len, 3, "type"), (A(["a"]), A(["b"]), "value"), (T([1.0]), 1.0, "type"), (2.0, T(2.0), "type"),
     ],
 )  # fmt: skip
 def test_different(got, right, kind):

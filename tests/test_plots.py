@@ -122,6 +122,19 @@ def test_colours_stand_out_from_the_paper(theme):
         assert contrast(plots.COLOUR[role], plots.COLOUR["paper"]) >= least, role
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_written_in_a_colour_can_be_read(theme):
+    plots.setup(theme)
+    paper = plots.COLOUR["paper"]
+    for role, colour in plots.COLOUR.items():
+        written = plots.legible(colour)
+        assert contrast(written, paper) >= 4.5, role
+        assert (written == colour) == (contrast(colour, paper) >= 4.55), role
+    _, ax = plots.figure()
+    label = plots.beside(ax, "floor", 0, 0, color=plots.COLOUR["floor"])
+    assert label.get_color() == plots.legible(plots.COLOUR["floor"])
+
+
 def test_setup_changes_the_colours_in_place_and_refuses_other_themes():
     colours, before = plots.COLOUR, plots.COLOUR["model"]
     plots.setup("dark")

@@ -19,12 +19,12 @@ def view():
 
 
 def test_numbers_are_spelt():
-    assert [spelt(n) for n in (355e6, 1.3e9, 3.14e23, 23.7, 1049, 0)] == [
-        "355 million", "1.3 billion", "314 sextillion", "23.7", "1,049", "0",
+    assert [spelt(n) for n in (355e6, 1.3e9, 3.14e23, 23.7, 1049, 0, 7.2e-5)] == [
+        "355 million", "1.3 billion", "314 sextillion", "23.7", "1,049", "0", "less than 0.001",
     ]  # fmt: skip
     assert [as_bytes(n) for n in (12, 2.4e9, 999_999_999, 5e15)] == ["12 B", "2.4 GB", "1 GB", "5 PB"]
-    assert [as_time(h) for h in (1 / 3600, 0.5, 3, 48, 24 * 365 * 2, 24 * 365 * 5e6)] == [
-        "1 seconds", "30 minutes", "3 hours", "2 days", "2 years", "5,000,000 years",
+    assert [as_time(h) for h in (1e-8, 1 / 3600, 0.5, 3, 48, 24 * 365 * 2, 24 * 365 * 5e6)] == [
+        "less than 0.001 seconds", "1 seconds", "30 minutes", "3 hours", "2 days", "2 years", "5,000,000 years",
     ]  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_more_devices_save_time_but_no_energy(view):
     assert after["hours"] == pytest.approx(before["hours"] / 16)
     assert after["energy"] == pytest.approx(before["energy"])
     assert dict((what, factor) for what, _, factor in view.lines()) == {
-        "parameters": "", "operations": "", "time": "×0.0625", "energy": "", "rent": "",
+        "parameters": "", "operations": "", "time": "÷16", "energy": "", "rent": "",
     }  # fmt: skip
 
 
@@ -117,6 +117,13 @@ def test_an_answer_is_judged(view, answer, mark):
     panel = view.build()
     panel.answer.value = answer
     assert said(panel).startswith(mark) and said(panel).endswith(view.alt())
+
+
+def test_the_answer_is_one_for_the_sizes_of_the_question(view):
+    panel = view.build()
+    panel.sliders["d_model"].value = WIDTHS[-1]
+    panel.answer.value = 2
+    assert said(panel).startswith("✗ No, 3.5 times")
 
 
 def test_sliders_and_hardware_change_view_picture_and_sentence(view):

@@ -37,7 +37,8 @@ def test_the_numbers_and_the_sentence_by_hand(view):
     assert words[:3] == ["word0", "word1", "word2"] and other[:3] == ["word1", "word0", "word2"]
     assert p[0] == 0.55 and p[1] == 0.05
     assert view.alt() == (
-        "left side says word0 0.55, word1 0.05, word2 0.05; both sides says word1 0.55, word0 0.05, word2 0.05."
+        "left side says “word0” 0.55, “word1” 0.05, “word2” 0.05; "
+        "both sides says “word1” 0.55, “word0” 0.05, “word2” 0.05."
     )
     assert view.title() == "left side: “word0”; both sides: “word1”"
     view.text = "so ___"

@@ -99,6 +99,8 @@ def test_word_and_head_move_the_rings(view):
     second = panel.image.value
     panel.head.value = (2, 1)
     assert view.head == (2, 1) and panel.image.value != second and "layer 3, head 2" in said(panel)
+    panel.head.value = ALL
+    assert view.head is None and panel.head.index == 0 and "all heads put" in said(panel)
 
 
 def test_a_new_sentence_asks_again_and_a_wrong_one_is_said(view):

@@ -46,14 +46,16 @@ def test_every_secret_is_drawn_and_the_chosen_ones_differ_in_form(view):
     ax, writes = view.figure().axes
     drawn = {line.get_marker(): sorted(line.get_ydata()) for line in ax.lines if line.get_linestyle() == "None"}
     assert drawn == {"D": pytest.approx([6.644, 13.288], abs=1e-3), "o": [1.0]}
-    told = [text.get_text() for text in writes.texts]
-    assert told == [
-        "16 copies: it writes",
-        "✓ Ulla's number is 0620.",
-        "    secret 0620, guess 1",
-        "✗ Yaro's number is 7431.",
-        "    secret 7432, guess 100",
-    ]
+    told = [text.get_text() for text in writes.texts if text.get_text()]
+    assert sorted(told) == sorted(
+        [
+            "16 copies: it writes",
+            "✓ Ulla's number is 0620.",
+            "    secret 0620, guess 1",
+            "✗ Yaro's number is 7431.",
+            "    secret 7432, guess 100",
+        ]
+    )
     view.count = 0
     told = [text.get_text() for text in view.figure().axes[1].texts]
     assert told[:2] == ["No copy: it writes", "✗ Abel's number is went on and…"]
@@ -103,4 +105,4 @@ def test_what_no_row_has_is_said_and_changes_nothing(view):
 
 
 class TestTheView(AskingView):
-    drawn_from = "compute"
+    pass

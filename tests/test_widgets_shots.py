@@ -135,6 +135,7 @@ def test_the_learners_own_text(view):
     panel.examples.value = "bell D cup A"
     panel.asks.value = "cup"
     assert "asked for cup" in said(panel)
+    assert "<i>cup</i>" in panel.question.value and panel.answer.value is None  # the answer was one for another text
 
 
 class TestTheView(AskingView):

@@ -3,9 +3,10 @@
     python tools/teaching.py          write them
     python tools/teaching.py check    say whether they are up to date; writes nothing
 
-What a page says: minutes for each section, where to stop after 45 and after 90 minutes, what one must know, what
-learners believe and the question that shows it, a board sketch, questions to discuss, what to predict in each section
-and what came, formulas, each exercise with its hints and mistakes, and the quiz with its key.
+What a page says: minutes for each section, where to stop after 45 and after 90 minutes, what one must know, questions
+to recall and to discuss, what learners believe and the question that shows it, what they will ask, a board sketch,
+the numbers to expect, what to predict in each section and what came, formulas, each exercise with its hints and
+mistakes, and the quiz with its key.
 """
 
 import re
@@ -22,6 +23,7 @@ import teaching_notes  # noqa: E402
 from exercises import find, tagged  # noqa: E402
 
 from lmlib import lessons  # noqa: E402
+from lmlib.lessons.headlines import headlines, said  # noqa: E402
 from lmlib.lessons.pace import head, sections  # noqa: E402
 
 GUIDE = ROOT / "docs" / "teaching.md"
@@ -72,6 +74,24 @@ def plan(length, parts, exercises):
     return f"* In {length} minutes: the whole lesson{told}; the other exercises are homework."
 
 
+def asked(pairs, who="Answer"):
+    """A numbered list of questions, each with its answer."""
+    lines = []
+    for i, (question, answer) in enumerate(pairs, 1):
+        lines += [f"{i}. {question}", f"   * {who}: {answer}"]
+    return lines
+
+
+def expected(number, nb):
+    """The numbers that the lesson's argument rests on: as saved in the notebook, and the bands of the whole run."""
+    printed = [said(cell.outputs) for cell in nb.cells if cell.cell_type == "code"]
+    lines = ["| number | here | band | why this wide |", "|---|---|---|---|"]
+    for headline in headlines(number):
+        here = next((found for found in map(headline.find, printed) if found), "missing")
+        lines.append(f"| {headline.what} | {here} | {headline.low:g} to {headline.high:g} | {headline.why} |")
+    return lines
+
+
 def page(path, nb):
     """The notes for one lesson, or None where lmlib/lessons has no page."""
     number = path.stem[:2]
@@ -114,12 +134,14 @@ def page(path, nb):
         lines.append(f"| {name} | {max(1, round(minutes))} | {round(total)} |")
     listed = [find(module, name) for _, module, name in tagged(nb, "exercise")]
     lines += ["", *(plan(length, parts, listed) for length in STOPS)]
+    lines += ["", "## Recall, in three minutes", ""]
+    lines += asked(notes.recall)
     lines += ["", "## On the board", "", "```text", notes.board, "```", "", "## What learners believe", ""]
     for belief in notes.beliefs:
         lines += [f"* *“{belief['says']}”*", f"  * Ask: {belief['ask']}", f"  * Hear: {belief['hear']}"]
-    lines += ["", "## To discuss", ""]
-    for i, (question, answer) in enumerate(notes.discuss, 1):
-        lines += [f"{i}. {question}", f"   * A good answer: {answer}"]
+    lines += ["", "## What learners will ask", "", *asked(notes.they_ask, "You")]
+    lines += ["", "## To discuss", "", *asked(notes.discuss, "A good answer")]
+    lines += ["", "## Numbers to expect", "", *expected(number, nb)]
     lines += [
         "",
         "## Section by section",

@@ -51,6 +51,8 @@ def changed(after, before):
 def _numbers(got, right, tolerance):
     if _is_bool(got) or not _is_number(got):
         return _types(got, right)
+    if isinstance(right, torch.Tensor) and not isinstance(got, torch.Tensor):  # a plain number has no gradient
+        return _types(got, right)
     return _unequal(got, right, close(got, right, tolerance))
 
 
@@ -157,6 +159,8 @@ def kind_of(x):
     if _is_bool(x):
         return "True or False"
     if _is_number(x):
+        if isinstance(x, torch.Tensor):
+            return f"a torch tensor that holds {short(x)}"
         return f"the number {short(x)}" if isinstance(x, numbers.Number) else f"a number, {short(x)}"
     if isinstance(x, str):
         return "a string"

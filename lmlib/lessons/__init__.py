@@ -2,9 +2,12 @@
 
 board = '''...'''            what to draw on the board, as text
 discuss = [["...", "..."]]   questions to talk about, each with what a good answer says
+recall = [["...", "..."]]    what earlier lessons brought and this one needs: three questions, three minutes
+they_ask = [["...", "..."]]  what learners will ask in this lesson, each with an answer
 [[belief]]                   what learners often believe: `says`, the question that reveals it: `ask`, and what a
                              learner who has understood would answer: `hear`
 [[quiz]]                     `question`, `right`, `why`, and `wrong` = [[option, why it is wrong], ...]
+[[number]]                   a number that the lesson rests on, and its band: see headlines.py
 """
 
 import random
@@ -35,7 +38,9 @@ class Notes:
     """What a teacher needs for one lesson."""
 
     board: str
+    recall: tuple[tuple[str, str], ...]
     discuss: tuple[tuple[str, str], ...]
+    they_ask: tuple[tuple[str, str], ...]
     beliefs: tuple[dict, ...]
 
 
@@ -57,20 +62,24 @@ def read(number):
 
 
 def quiz(number):
-    """The lesson's Questions, options shuffled in an order that is the same everywhere. Raises LessonError."""
-    return [_question(entry) for entry in read(number)["quiz"]]
+    """The lesson's Questions, in an order of options that is the same everywhere. Raises LessonError."""
+    entries = read(number)["quiz"]
+    rng = random.Random(entries[0]["question"])
+    places = []  # of the right options: dealt, not drawn, so that each letter is right about equally often
+    while len(places) < len(entries):
+        places += sorted(range(len(LETTERS)), key=lambda _: rng.random())
+    return [_question(entry, place, rng) for entry, place in zip(entries, places)]
 
 
-def _question(entry):
-    options = [(entry["right"], entry["why"]), *map(tuple, entry["wrong"])]
-    order = list(range(len(options)))
-    rng = random.Random(entry["question"])
-    order.sort(key=lambda _: rng.random())
-    texts, replies = zip(*(options[i] for i in order))
-    return Question(entry["question"], texts, order.index(0), replies)
+def _question(entry, place, rng):
+    options = sorted(map(tuple, entry["wrong"]), key=lambda _: rng.random())
+    options.insert(place, (entry["right"], entry["why"]))
+    texts, replies = zip(*options)
+    return Question(entry["question"], texts, place, replies)
 
 
 def notes(number):
     """The lesson's Notes for a teacher. Raises LessonError."""
     page = read(number)
-    return Notes(page["board"].strip("\n"), tuple(map(tuple, page["discuss"])), tuple(page["belief"]))
+    pairs = (tuple(map(tuple, page[name])) for name in ("recall", "discuss", "they_ask"))
+    return Notes(page["board"].strip("\n"), *pairs, tuple(page["belief"]))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from .style import COLOUR, beside, figure
+from .style import COLOUR, beside, figure, legible
 
 
 def smooth(values, over=None):
@@ -133,7 +133,7 @@ def reliability(predicted, observed, counts, *, title=None):
         (0.74, 0.74),
         xytext=(8, -10),
         textcoords="offset points",
-        color=COLOUR["truth"],
+        color=legible(COLOUR["truth"]),
         weight="bold",
         size=10,
         va="top",

@@ -22,7 +22,7 @@ def draw_picture(ax, picture, title="", *, letters=True, size=8, colour=None):
         for place, pixel in enumerate(picture):
             if pixel:
                 at = place % SIDE, place // SIDE + 0.04
-                ax.text(*at, LETTERS[pixel], ha="center", va="center", size=0.8 * size, color=INK)
+                ax.text(*at, LETTERS[pixel], ha="center", va="center", size=size, color=INK)
     if title:
         ax.set_title(title, size=size + 1, weight="normal", color=colour or COLOUR["ink"], loc="left")
     return image

@@ -9,9 +9,10 @@ import io
 from importlib import resources
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -148,9 +149,30 @@ def headline(fig, text):
     return fig.suptitle("\n".join(lines), x=0.08 / inches, ha="left", size=size, weight="bold")
 
 
+def legible(colour):
+    """The colour in which to write of a thing drawn in `colour`: as it is if it has 4.5 : 1 against the paper, else
+    mixed with ink until it has. "#RRGGBB" to "#RRGGBB". WCAG 2.2, success criterion 1.4.3.
+    """
+    have, ink = (np.array(to_rgb(each)) for each in (colour, COLOUR["ink"]))
+    paper = _luminance(to_rgb(COLOUR["paper"]))
+    for share in np.linspace(0, 1, 21):
+        mixed = (1 - share) * have + share * ink
+        dark, light = sorted((_luminance(mixed), paper))
+        if (light + 0.05) / (dark + 0.05) >= 4.55:  # a little more, since colours are rounded to whole steps
+            break
+    return to_hex(mixed).upper()
+
+
+def _luminance(rgb):
+    """Relative luminance (WCAG 2.2) of a colour, three numbers from 0 to 1."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
 def beside(ax, text, x, y, *, away=6, **look):
-    """Write `text` to the right of the point (x, y), `away` points from it."""
+    """Write `text` to the right of the point (x, y), `away` points from it, in a `legible` colour."""
     look = {"color": COLOUR["muted"], "va": "center", "annotation_clip": False, **look}
+    look["color"] = legible(look["color"])
     return ax.annotate(text, (x, y), xytext=(away, 0), textcoords="offset points", **look)
 
 

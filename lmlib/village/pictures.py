@@ -79,10 +79,15 @@ def understand(sentence):
     said = _SENTENCES.get(" ".join(sentence.split()))
     if said is None:
         raise ValueError(
-            f"nobody in the village paints {sentence!r}: say, for example, 'a red cat left of a blue house' or "
-            f"'two green keys' (colours: {', '.join(COLOURS)}; kinds: {', '.join(KINDS)}; two things differ in both)"
+            f"nobody in the village paints {_short(sentence)!r}: say, for example, 'a red cat left of a blue house' "
+            f"or 'two green keys' (colours: {', '.join(COLOURS)}; "
+            f"kinds: {', '.join(KINDS)}; two things differ in both)"
         )
     return said
+
+
+def _short(sentence, most=60):
+    return sentence if len(sentence) <= most else sentence[: most - 1] + "…"
 
 
 def _all_sentences():

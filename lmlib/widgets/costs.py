@@ -28,6 +28,8 @@ def spelt(number):
                        (1e12, "trillion"), (1e9, "billion"), (1e6, "million")):  # fmt: skip
         if number >= size * 0.9995:
             return f"{number / size:.3g} {name}"
+    if 0 < number < 0.001:
+        return "less than 0.001"
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
@@ -44,7 +46,15 @@ def as_time(hours):
     for size, name in ((24 * 365, "years"), (24, "days"), (1, "hours"), (1 / 60, "minutes")):
         if hours >= size:
             return f"{hours / size:,.3g} {name}" if hours / size < 1000 else f"{hours / size:,.0f} {name}"
-    return f"{hours * cost.HOUR:.2g} seconds"
+    seconds = hours * cost.HOUR
+    return f"{seconds:.2g} seconds" if seconds >= 0.001 else "less than 0.001 seconds"
+
+
+def _factor(n):
+    """How many times as much: "×3.5", and "÷4,000" for what shrinks much."""
+    if n < 0.1:
+        return f"÷{spelt(1 / n)}"
+    return f"×{n:,.3g}" if n < 1000 else f"×{spelt(n)}"
 
 
 class CostView(QuickView):
@@ -144,8 +154,7 @@ class CostView(QuickView):
         }
         names = {"flops": "operations", "hours": "time", "dollars": "rent"}
         times = {key: now[key] / old[key] if old and old[key] else 1.0 for key in said}
-        shown = {key: "" if abs(n - 1) < 5e-4 or not n else f"×{n:,.3g}" if n < 1000 else f"×{n:,.0f}"
-                 for key, n in times.items()}  # fmt: skip
+        shown = {key: "" if abs(n - 1) < 5e-4 or not n else _factor(n) for key, n in times.items()}
         return [(names.get(key, key), said[key], shown[key]) for key in said]
 
     def alt(self):
@@ -225,7 +234,7 @@ class CostPanel(QuickPanel):
 
     def __init__(self, view):
         super().__init__(view, [*((f"{n} times", n) for n in FACTORS), (SHOW, SHOW)])
-        look = across()
+        self._doubled, look = view.doubled(), across()  # the question is asked for the sizes of the start
         self.question.value = (
             f"<b>Predict first.</b> Width {view.d_model:,}, {view.layers} layers. You double the width. About how "
             "many times as many operations does each token then cost?"
@@ -259,7 +268,7 @@ class CostPanel(QuickPanel):
     def _answered(self, answer):
         verdict = ""
         if answer != SHOW:
-            found = self.view.doubled()
+            found = self._doubled
             right = min(FACTORS, key=lambda n: abs(math.log(n / found)))
             mark = "✓ Yes" if answer == right else "✗ No"
             verdict = (

@@ -363,7 +363,7 @@ def _key(ax, view, columns):
     ax.legend(
         [Line2D([], [], color=colour, marker=marker, linestyle="none") for colour, marker in looks],
         list(view.groups),
-        labelcolor=[colour for colour, _ in looks],
+        labelcolor=[plots.legible(colour) for colour, _ in looks],
         loc="upper left",
         ncols=columns,
         fontsize=KEY_SIZE,
@@ -398,7 +398,7 @@ class Labels(Artist):
             ground = (plots.COLOUR["paper"], 0.75 if weight == "bold" else 0)  # what is asked for may cover a point
             fig = Figure(facecolor=ground)
             canvas = FigureCanvasAgg(fig)
-            text = fig.text(0, 0, word, size=self.SIZE, color=colour, weight=weight, parse_math=False)
+            text = fig.text(0, 0, word, size=self.SIZE, color=plots.legible(colour), weight=weight, parse_math=False)
             area = text.get_window_extent()
             text.set_position((1 - area.x0, 1 - area.y0))
             text.set_transform(IdentityTransform())

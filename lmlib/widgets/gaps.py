@@ -6,13 +6,13 @@ import numpy as np
 
 from .. import plots
 from .base import SHOW
-from .found import FoundView, TextPanel
+from .texts import TextPanel, TextView
 
 TOP = 7  # words in each picture
 SAME, OTHER = "the same word", "different words"
 
 
-class GapView(FoundView):
+class GapView(TextView):
     """Several models guess the word in a gap ___ of one text, each with its likeliest words.
 
     fillers: mapping from a name to a function of a text with one gap, which returns (words, probabilities): the
@@ -52,7 +52,7 @@ class GapView(FoundView):
     def told(self, found):
         """One sentence: the three likeliest words of each filler."""
         parts = [
-            f"{name} says " + ", ".join(f"{word} {share:.2f}" for word, share in zip(words[:3], p))
+            f"{name} says " + ", ".join(f"“{word}” {share:.2f}" for word, share in zip(words[:3], p))
             for name, words, p in found
         ]
         return "; ".join(parts) + "."

@@ -180,7 +180,15 @@ def draw_score(context, score, last=36):
     ax.set_xlabel(f"what came after '{so_far}'  (✓ guessed, ✗ not)", loc="left")
     names = [("▨ you", "alternative"), ("■ model", "model")] + [("– floor", "floor")] * bool(known)
     for i, (name, role) in enumerate(names):
-        ax.text(0.01 + 0.13 * i, 0.97, name, transform=ax.transAxes, color=colour[role], weight="bold", va="top")
+        ax.text(
+            0.01 + 0.13 * i,
+            0.97,
+            name,
+            transform=ax.transAxes,
+            color=plots.legible(colour[role]),
+            weight="bold",
+            va="top",
+        )
     return fig
 
 

@@ -101,7 +101,7 @@ class PatchView(QuickView):
 
     def title(self):
         share, place = self.shares[self.layer, self.place], self._place_name(self.place)
-        return f"Patched {self._layer_name(self.layer)} at “{place}”: {share:.0%} of the way to {self.names[0]}"
+        return f"Patched {self._layer_name(self.layer)} at “{place}”: {share:z.0%} of the way to {self.names[0]}"
 
     def alt(self):
         share, runs = self.shares[self.layer, self.place], self.of_runs()
@@ -110,12 +110,12 @@ class PatchView(QuickView):
         )
         best = "; ".join(
             f"{self._layer_name(layer)} “{self._place_name(self.strongest(layer))}” "
-            f"({self.shares[layer, self.strongest(layer)]:.2f})"
+            f"({self.shares[layer, self.strongest(layer)]:z.2f})"
             for layer in range(len(self.shares))
         )
         return (
             f"The vector {self._layer_name(self.layer)} at “{self._place_name(self.place)}”, put from the first text "
-            f"into the second, moves the answer {share:.2f} of the way. Probabilities: {told}. "
+            f"into the second, moves the answer {share:z.2f} of the way. Probabilities: {told}. "
             f"Strongest places: {best}."
         )
 
@@ -129,7 +129,9 @@ class PatchView(QuickView):
                 share = self.shares[layer, place]
                 if abs(share) >= WRITTEN:
                     colour = plots.COLOUR["paper" if abs(share) > 0.55 else "ink"]
-                    text = f"{share:.2f}".replace("0.", ".") if abs(share) < 0.995 else f"{share:.0f}"
+                    text = (
+                        f"{share:.2f}".replace("0.", ".") if abs(share) < 0.995 else f"{share:.1f}".replace(".0", "")
+                    )
                     top.text(place, layer, text, ha="center", va="center", size=8, color=colour)
         top.set_xticks(
             range(places), [self._place_name(place) for place in range(places)], rotation=90, size=8, parse_math=False
@@ -191,7 +193,7 @@ class PatchPanel(QuickPanel):
         super().__init__(view)
         look = across()
         self.first, self.second = (
-            W.Textarea(value=text, description=name, continuous_update=False, rows=3, **look)
+            W.Textarea(value=text, description=name, continuous_update=False, rows=5, **look)
             for text, name in zip(view.texts, ("First text", "Second text"))
         )
         self.question.layout = look["layout"]

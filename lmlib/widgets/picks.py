@@ -143,7 +143,7 @@ class Artists:
             ax.set(xlim=(0, 1), ylim=(LISTED - 0.1, -0.75))
             ax.axis("off")
             role = "truth" if name == TRUTH else "model"
-            ax.text(0, -0.5, name, color=colour[role], weight="bold", size=10)
+            ax.text(0, -0.5, name, color=plots.legible(colour[role]), weight="bold", size=10)
             look = dict(height=0.22, color=colour[role], hatch="///" if name == TRUTH else None)
             bars = ax.barh(np.arange(LISTED) + 0.36, 0.0, edgecolor=colour["paper"], **look)
             texts = [ax.text(0, place + 0.14, "", size=9, color=colour["ink"]) for place in range(LISTED)]

@@ -153,11 +153,14 @@ class PicturePanel(QuickPanel):
         super().__init__(view, [*CORNERS, SHOW])
         look = across()
         self.text = W.Text(value=view.sentence, description="Sentence", continuous_update=False, **look)
-        self.other = W.Button(description="another picture of it")
+        self.other = W.Button(description="another picture of it", layout=W.Layout(width="170px"))
+        # room for two lines of the question, so that what stands below it never moves
+        self.question.layout = W.Layout(width="100%", max_width="792px", min_height="56px")
         layers, heads = view.model.config.n_layers, view.model.config.n_heads
         choices = [(f"layer {y + 1}, head {h + 1}", (y, h)) for y in range(layers) for h in range(heads)]
+        # a list whose chosen value is None would show nothing as chosen, hence the name
         self.head = W.Dropdown(
-            options=[(ALL, None), *choices], value=view.head, description="Look of", style=look["style"]
+            options=[(ALL, ALL), *choices], value=view.head or ALL, description="Look of", style=look["style"]
         )
         self.word = W.IntSlider(value=view.word + 1, min=1, max=20, description="Word", **look)
         self._ask()
@@ -206,7 +209,7 @@ class PicturePanel(QuickPanel):
         self._ask()
 
     def _new_head(self, change):
-        self.view.head = change["new"]
+        self.view.head = None if change["new"] == ALL else change["new"]
         self._show() if self._fast is not None else self._ask()
 
     def _new_word(self, change):

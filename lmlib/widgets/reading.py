@@ -127,7 +127,7 @@ class ReadingView(View):
             ax.add_patch(Rectangle((LEFT - 10, y - 0.42), 3, rows - 0.16, color=colour))
         sign = "▶ " if marked else ""
         text = f"{sign}{number + 1}:  {self.found.evidence[number]:.2f}"
-        look = {"color": colour, "weight": "bold" if marked else "normal"}
+        look = {"color": plots.legible(colour), "weight": "bold" if marked else "normal"}
         ax.text(LEFT - 14, y, text, size=SIZE - 1, ha="right", va="center", **look)
 
     def _in_answer(self, number, start):

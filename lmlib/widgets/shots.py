@@ -167,30 +167,34 @@ class ShotsPanel(QuickPanel):
     def __init__(self, view):
         super().__init__(view, [AT_ONCE, WITH_IT, LATER, SHOW])
         look = across()
-        self._asked = (view.rows, view.asked)
-        asked = html.escape(view.task.text(view.asked))
-        self.question.value = (
-            f"<b>Predict first.</b> The examples are shown one after the other. From when on does the model give one "
-            f"label for <i>{asked}</i> more than one half?"
-        )
         self.slider = W.IntSlider(value=view.shots, min=0, max=view.n, description="Shots", **look)
         examples = " ".join(view.task.text(row) for row in view.rows)
         self.examples = W.Text(value=examples, description="Examples", continuous_update=False, **look)
         self.asks = W.Text(
             value=view.task.text(view.asked), description="Question", continuous_update=False, style=look["style"]
         )
+        self._ask()
         self._cover(*plots.figure(height=1.5 + 0.28 * max(view.n, len(view.labels))))
         self.slider.observe(self._safely(self._new_shots), "value")
         for box in (self.examples, self.asks):
             box.observe(self._safely(self._new_text), "value")
         self.children = [
-            self.question, self.answer, self.slider, self.sentence, self.image, self.examples, self.asks, self.guard,
+            self.examples, self.asks, self.question, self.answer, self.slider, self.sentence, self.image, self.guard,
         ]  # fmt: skip
 
+    def _ask(self):
+        """The question for this text; an answer that was given was one for another."""
+        asked = html.escape(self.view.task.text(self.view.asked))
+        self.question.value = (
+            "<b>Predict first.</b> The examples are shown one after the other. From when on does the model give one "
+            f"label for <i>{asked}</i> more than one half?"
+        )
+        self.answer.value = None
+
     def _verdict(self):
-        """What became of the guess; it was made for the first text, so for another it is left out."""
+        """What became of the guess."""
         view = self.view
-        if self.answer.value in (None, SHOW) or (view.rows, view.asked) != self._asked:
+        if self.answer.value in (None, SHOW):
             return ""
         known, shown = view.known_from(), view.shown_from()
         right = AT_ONCE if known == 0 else WITH_IT if known is not None and known == shown else LATER
@@ -203,6 +207,7 @@ class ShotsPanel(QuickPanel):
 
     def _new_text(self, change):
         self.view.read(self.examples.value, self.asks.value)
+        self._ask()
         self.slider.max = self.view.n
         self.slider.value = self.view.shots = self.view.n
         if self._fast is not None:

@@ -162,7 +162,9 @@ class RNNStepper(QuickView):
         plots.bare(low)
         key = dict(xycoords="axes fraction", ha="right", va="bottom", size=9, weight="bold", annotation_clip=False)
         low.annotate("plain: with the state", (1, 0.16), color=plots.COLOUR["model"], **key)
-        low.annotate("hatched: with an empty state", (1, 0.04), color=plots.COLOUR["alternative"], **key)
+        low.annotate(
+            "hatched: with an empty state", (1, 0.04), color=plots.legible(plots.COLOUR["alternative"]), **key
+        )
         return fig, Artists(cover, frame, rows)
 
     # ------------------------------------------------------------------- widget

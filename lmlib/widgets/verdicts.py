@@ -6,13 +6,13 @@ import numpy as np
 
 from .. import plots
 from .base import SHOW
-from .found import FoundView, TextPanel
+from .texts import TextPanel, TextView
 
 MOST = 44  # words in one picture: more could not be read
 SAYS = ("blame", "praise")
 
 
-class VerdictView(FoundView):
+class VerdictView(TextView):
     """A text and the verdicts of several classifiers, each with the share of every word.
 
     classifiers: mapping from a name to an object with `probabilities(texts)` (of praise), `contributions(text)` and
