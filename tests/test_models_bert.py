@@ -105,17 +105,13 @@ def test_padding_changes_nothing_and_both_sides_are_seen():
     torch.testing.assert_close(model(ids, mask=causal)[0, 0], model(other, mask=causal)[0, 0])
 
 
-def test_a_text_too_long_is_refused_and_chance_is_the_seeds():
+def test_a_text_too_long_is_refused_and_sizes_tell_all():
     model = Bert(BertConfig(30, context=4))
     with pytest.raises(ValueError, match="5 tokens do not fit this model's context of 4"):
         model(torch.zeros(1, 5, dtype=torch.long))
     with pytest.raises(ValueError, match="multiple of"):
         Bert(BertConfig(30, d_model=10, n_heads=4))
-    before = torch.get_rng_state()
-    one, two = MaskedLM(BertConfig(30)), MaskedLM(BertConfig(30))
-    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters()))
-    assert torch.equal(before, torch.get_rng_state())
-    assert not torch.equal(one.bert.token.weight, MaskedLM(BertConfig(30, seed=1)).bert.token.weight)
+    one = MaskedLM(BertConfig(30))
     assert describe(build(describe(one))) == describe(one)
 
 

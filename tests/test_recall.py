@@ -77,16 +77,6 @@ def test_attention_knows_no_order_and_the_others_do():
         assert torch.allclose(model(ids), model(mixed), atol=1e-6) == (kind == "attention"), kind
 
 
-def test_a_seed_fixes_the_weights_and_leaves_chance_alone():
-    torch.manual_seed(5)
-    expected = torch.rand(1)
-    torch.manual_seed(5)
-    one, other, third = Reader("lstm", seed=1), Reader("lstm", seed=1), Reader("lstm", seed=2)
-    assert torch.equal(torch.rand(1), expected)
-    assert torch.equal(one.layer.weight_hh_l0, other.layer.weight_hh_l0)
-    assert not torch.equal(one.layer.weight_hh_l0, third.layer.weight_hh_l0)
-
-
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="no reader is called 'transformer': choose one of rnn"):
         Reader("transformer")
