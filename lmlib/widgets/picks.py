@@ -177,7 +177,7 @@ class PicksPanel(Panel):
 
     def __init__(self, view):
         self.view, self._fast, self._setting = view, None, False
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
+        named = {"description_width": "7em"}
         self.who = W.Dropdown(
             options=[*view.histories, *([] if NOBODY in view.histories else [NOBODY])],
             value=view.customer, description="Customer", style=named,
