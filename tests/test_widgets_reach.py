@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from views import check_it_is_shown_without_a_kernel, pixels, said
+from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
 
 from lmlib import plots
 from lmlib.models.gpt import GPT, GPTConfig
@@ -237,17 +237,12 @@ def test_a_fault_in_a_learners_function_is_said(tokenizer):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_picture_is_the_panels(view, theme):
-    plots.setup(theme)
-    still = pixels(view.static())
-    assert still.shape[1] == 792 and still.std() > 10
-    panel = view.build()
-    panel.answer.value = SHOW
-    assert pixels(panel.image.value).shape == still.shape
+    check_the_picture_is_the_panels(view, theme)
 
 
 def test_short_and_long_texts_fit(models, tokenizer):
     for text in ("", "cat", " cat" * (MOST - 1)):
-        assert pixels(MemoryReach(models, tokenizer, text).static()).shape[1] == 792
+        check_the_picture_is_the_panels(MemoryReach(models, tokenizer, text), "light")
 
 
 def test_without_a_kernel_there_is_picture_and_sentence(view, monkeypatch):

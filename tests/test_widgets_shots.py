@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, said
+from views import check_it_is_shown_without_a_kernel, check_the_picture_is_the_panels, pixels, said
 
 from lmlib import plots
 from lmlib.induction import heads_of
@@ -130,6 +130,14 @@ def test_the_slider_moves_the_picture(view):
     assert panel.image.value != seen[0] and view.shots == 1 and said(panel).startswith("1 example shown")
     panel.slider.value = 4
     assert panel.image.value == seen[0]
+
+
+def test_the_cover_is_as_high_as_what_will_come(view):
+    panel = view.build()
+    panel.examples.value = "bell D"
+    covered = pixels(panel.image.value)
+    panel.answer.value = SHOW
+    assert pixels(panel.image.value).shape == covered.shape
 
 
 def test_the_learners_own_text(view):

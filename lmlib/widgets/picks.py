@@ -177,12 +177,13 @@ class PicksPanel(Panel):
 
     def __init__(self, view):
         self.view, self._fast, self._setting = view, None, False
-        wide, named = W.Layout(width="100%", max_width="792px"), {"description_width": "7em"}
+        named = {"description_width": "7em"}
         self.who = W.Dropdown(
             options=[*view.histories, *([] if NOBODY in view.histories else [NOBODY])],
             value=view.customer, description="Customer", style=named,
         )  # fmt: skip
-        self.question = W.HTML(layout=wide)
+        # room for two lines, so that what stands below never moves
+        self.question = W.HTML(layout=W.Layout(width="100%", max_width="792px", min_height="56px"))
         self.answer = W.ToggleButtons(options=[SHOW], value=None, style={"button_width": "auto"})
         self.answer.add_class("lm-answer")
         self.more = W.Combobox(

@@ -129,12 +129,16 @@ class MemoryReach(View):
         self._move(parts)
         return fig
 
+    def _tall(self):
+        """The height of the text's lines, in inches."""
+        return LINE / 72 * _flow(self.words)[1] + 0.1
+
     def _draw(self, title=None):
         """The figure with everything that does not change, and its moving parts by name."""
         places, lines = _flow(self.words)
-        tall = LINE / 72 * lines + 0.1
+        tall = self._tall()
         fig, (top, low) = plots.figure(
-            2, 1, title=title, height=tall + 3.4, gridspec_kw={"height_ratios": [tall, 2.9]}
+            2, 1, title=title, height=tall + BELOW, gridspec_kw={"height_ratios": [tall, 2.9]}
         )
         top.set(xlim=(0, WIDTH), ylim=(lines * LINE, -2))
         top.axis("off")
@@ -199,6 +203,7 @@ class MemoryReach(View):
 
 LOOKS = (("alternative", "--"), ("model", "-"), ("hidden", "-."), ("attention", ":"))
 SIZE, LINE, WIDTH = 10.5, 30, 415  # points: letters, a line, the text's width
+BELOW = 3.4  # inches for the curves under the text
 DEEP = 9  # points: the bar under the word with the largest influence
 
 
@@ -279,7 +284,7 @@ class ReachPanel(Panel):
         self.slider.max = max(1, len(view.words) - 1)
         self.slider.value = view.place
         self._setting = False
-        self._cover(*plots.figure())
+        self._cover(*plots.figure(height=self.view._tall() + BELOW))
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that does not fit is refused here, nothing is changed
