@@ -1,6 +1,7 @@
 """In-context learning, measured: when it appears in training, what it needs, and what it does with the examples.
 
     python -m lmlib.icl --path       data/icl/path.csv: accuracy and heads through the training, 4 kinds, 3 seeds
+    python -m lmlib.icl --heads      data/icl/heads.csv: two layers with each head silenced, 3 seeds
     python -m lmlib.icl --things     data/icl/things.csv, and the checkpoint data/checkpoints/things-gpt
     python -m lmlib.icl --reviews 60     data/icl/reviews.csv: SmolLM2 on film reviews with 0, 1 and 4 examples
 
@@ -15,7 +16,7 @@ from statistics import mean
 
 import torch
 
-from .induction import heads_of, induction_scores, previous_scores
+from .induction import heads_of, induction_scores, previous_scores, without_head
 from .measured import read_rows, write_rows
 from .models.gpt import GPT, GPTConfig
 from .tasks.in_context import TaskBatches, Things, Words, share_right
@@ -143,6 +144,36 @@ def moment_of(steps, values, share=0.5):
     """The first step at which the values have gone the `share` of their way from the first to the largest, (15.5)."""
     goal = values[0] + share * (max(values) - values[0])
     return next(step for step, value in zip(steps, values) if value >= goal)
+
+
+@dataclass
+class Silenced:
+    """What a trained model of two layers can do without one of its heads; layer and head are counted from 0.
+
+    all_heads, without: share of right answers where the word stood before, with all heads and without this one.
+    previous, induction: this head's scores, see `scores`.
+    """
+
+    seed: int
+    layer: int
+    head: int
+    all_heads: float
+    without: float
+    previous: float
+    induction: float
+
+
+def silence_each(model, seed):
+    """A row of `Silenced` for each head of a model trained on `Words`, all tested on the same texts."""
+    task = Words()
+    test = task.draw(300, torch.Generator().manual_seed(3))
+    induction, previous = scores(model, repeated_pairs(task, 64, torch.Generator().manual_seed(4)))
+    all_heads = accuracies(model, task, test)[0]
+    for layer, head in [(i, j) for i in range(induction.size(0)) for j in range(induction.size(1))]:
+        with without_head(model, layer, head):
+            without = accuracies(model, task, test)[0]
+        numbers = all_heads, without, previous[layer, head].item(), induction[layer, head].item()
+        yield Silenced(seed, layer, head, *(round(number, 4) for number in numbers))
 
 
 # -- things, and a rule that must be found -------------------------------------------------------------------------
@@ -321,6 +352,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m lmlib.icl", description="Measure in-context learning.")
     add = parser.add_argument
     add("--path", action="store_true", help="train all kinds on words with new labels, three seeds (some minutes)")
+    add("--heads", action="store_true", help="train two layers and silence each head, three seeds (half a minute)")
     add("--things", action="store_true", help="train on things whose rule must be found, three seeds (some minutes)")
     add("--reviews", type=int, metavar="N", help="let SmolLM2 judge N film reviews (93 MB once, some minutes)")
     args = parser.parse_args(argv)
@@ -335,6 +367,12 @@ def main(argv=None):
                 last = moments[-1]
                 print(f"{kind}, seed {seed}, {time.process_time() - begun:.0f} s: {last}", flush=True)
         write_rows(rows, FOLDER / "path.csv")
+    if args.heads:
+        rows = []
+        for seed in SEEDS:
+            rows += silence_each(follow("two layers", seed)[0], seed)
+            print(*rows[-4:], sep="\n", flush=True)
+        write_rows(rows, FOLDER / "heads.csv")
     if args.things:
         models = {}
         for seed in SEEDS:

@@ -52,6 +52,18 @@ def test_answers_and_induction_head_come_together():
         assert abs(apart) <= icl.STEPS / 5
 
 
+def test_in_each_seed_one_head_of_a_layer_is_missed_and_its_neighbour_hardly():
+    rows = icl.read_table("heads", icl.Silenced)
+    assert [(r.seed, r.layer, r.head) for r in rows] == [(s, i, j) for s in icl.SEEDS for i in (0, 1) for j in (0, 1)]
+    for seed in icl.SEEDS:
+        first, second = ([row for row in rows if (row.seed, row.layer) == (seed, layer)] for layer in (0, 1))
+        missed, spared = sorted(first, key=lambda row: -row.previous)
+        assert missed.without < 0.75 and spared.without > 0.9  # who looks back is missed
+        missed, spared = sorted(second, key=lambda row: row.without)
+        assert missed.without < 0.75 and spared.without > 0.9
+        assert spared.induction > 0.8 * missed.induction  # and yet it looks at the same place
+
+
 def test_fixed_labels_are_kept_in_the_weights():
     assert min(lasts("two layers, fixed labels", "fresh", "fixed")) > 0.95
     assert max(lasts("two layers, fixed labels")) < 0.4
@@ -112,6 +124,24 @@ def test_the_shipped_model_learns_new_rules():
     rows = [row for row in icl.measure_things({0: model}, n=150) if row.reader in ("model", "copier")]
     last = {(row.reader, row.rules): row.right for row in rows if row.shots == 11 and row.wrong == 0}
     assert last["model", "new"] > last["copier", "new"] + 0.05
+
+
+def test_a_head_is_silenced_while_it_is_measured_and_not_longer():
+    model = icl.new_model(Words(), seed=0, n_layers=2)
+    icl.train(model, Words(), steps=20)  # the head of a new model is zero: nothing in it would be missed
+    test = Words().draw(300, torch.Generator().manual_seed(3))
+    rows = list(icl.silence_each(model, 7))
+    assert [(row.seed, row.layer, row.head) for row in rows] == [(7, 0, 0), (7, 0, 1), (7, 1, 0), (7, 1, 1)]
+    d = model.config.d_head
+    for row in rows:
+        assert row.all_heads == round(icl.accuracies(model, Words(), test)[0], 4)
+        out = model.blocks[row.layer].attention.out.weight
+        with torch.no_grad():
+            before = out.clone()
+            out[:, row.head * d : (row.head + 1) * d] = 0  # the same by way of the weights
+            assert row.without == round(icl.accuracies(model, Words(), test)[0], 4)
+            out.copy_(before)
+    assert len({row.without for row in rows}) > 1
 
 
 def test_following_a_training_looks_at_every_step_it_should():

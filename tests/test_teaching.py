@@ -3,6 +3,7 @@
 import re
 import sys
 from collections import Counter
+from itertools import accumulate
 
 import nbformat
 import pytest
@@ -115,24 +116,57 @@ def test_notes_are_whole(number):
     assert len(notes.recall) == 3 and all(len(answer) > 30 for _, answer in notes.recall)
     assert len(notes.they_ask) >= 4 and all(len(answer) > 50 for _, answer in notes.they_ask)
     assert len(notes.beliefs) >= 3
-    assert all(set(b) == {"says", "ask", "hear"} and all(len(v) > 15 for v in b.values()) for b in notes.beliefs)
+    nb = nbformat.read(NOTEBOOKS[number], as_version=4)
+    text = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    sections = {int(n) for n in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)}
+    for belief in notes.beliefs:
+        assert set(belief) == {"says", "ask", "hear", "section"}
+        assert all(len(belief[key]) > 15 for key in ("says", "ask", "hear"))
+        assert type(belief["section"]) is int and belief["section"] in sections
     assert notes.board.count("\n") >= 2 and max(map(len, notes.board.splitlines())) <= 110
 
 
 @pytest.mark.parametrize("number", NOTEBOOKS)
 def test_minutes_add_up(number):
     nb = nbformat.read(NOTEBOOKS[number], as_version=4)
-    parts = teaching.sections(nb)
-    assert sum(minutes for _, minutes in parts) == pytest.approx(teaching.head(nb)["minutes"])
-    names = [name for name, _ in parts]
-    for length in teaching.STOPS:
-        assert teaching.stop_after(parts, length) in (None, *names)
+    parts = teaching.parts_of(nb)
+    assert sum(part.reading for part in parts) == pytest.approx(teaching.head(nb)["minutes"])
+    rows = teaching.rounded(parts)
+    assert [until for _, until, _ in rows] == list(accumulate(minutes for minutes, _, _ in rows))
+
+
+@pytest.mark.parametrize("length", [45, 90])
+@pytest.mark.parametrize("number", NOTEBOOKS)
+def test_a_plan_fits_its_class(number, length):
+    """Minutes rise, end within the class, and the question asked before is answered by what was covered."""
+    nb, notes = nbformat.read(NOTEBOOKS[number], as_version=4), lessons.notes(number)
+    parts = teaching.parts_of(nb)
+    lines = teaching.plan(length, parts, notes.beliefs, [])
+    minutes = [int(found[1]) for found in (re.match(r"\| (\d+) \|", line) for line in lines) if found]
+    assert minutes == sorted(minutes) and minutes[-1] <= 1.05 * length
+    stop = teaching.stop_after(parts, length - teaching.OPENING)
+    reached = stop.number or 0 if stop else 99
+    asked = next(b for b in notes.beliefs if b["ask"] in lines[5])
+    assert asked["section"] <= reached
 
 
 def test_where_to_stop():
-    parts = [("a", 20.0), ("b", 20.0), ("c", 20.0)]
-    assert teaching.stop_after(parts, 45) == "b" and teaching.stop_after(parts, 60) is None
-    assert teaching.stop_after(parts, 5) == "a"
+    parts = [teaching.Part(name, 20.0, 20.0, 0, "") for name in "abc"]
+    assert teaching.stop_after(parts, 45).name == "b" and teaching.stop_after(parts, 60) is None
+    assert teaching.stop_after(parts, 5).name == "a"
+
+
+def test_a_page_tells_the_lesson():
+    """All of 06's text stands in its page, with what came; and a cell whose result is to be predicted is shown."""
+    nb = nbformat.read(NOTEBOOKS["06"], as_version=4)
+    text = teaching.page(NOTEBOOKS["06"], nb)
+    for words in ("keys = [(1, 0), (0, 1), (-1, 0)]", "output 10.52", "There is the anti-diagonal", "*Picture (cell"):
+        assert words in text
+    assert text.count("def masked_weights") == 0 and "def masked_weights" in teaching.exercises_page(
+        NOTEBOOKS["06"], nb
+    )
+    for _, target in re.findall(r"(\]\()(?![a-z]+:|#)([^)]+)\)", text):
+        assert (ROOT / "docs" / "teaching" / target).exists(), target
 
 
 # -- symbols --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from views import STRICT, AskingView, pixels, said
+from views import STRICT, AskingView, check_one_size, said
 
 from lmlib.models.gpt import GPT, GPTConfig
 from lmlib.models.mlp import FeedForward, FeedForwardConfig
@@ -230,7 +230,7 @@ def test_a_fault_in_a_learners_function_is_said(tokenizer):
 
 def test_short_and_long_texts_fit(models, tokenizer):
     for text in ("", "cat", " cat" * (MOST - 1)):
-        assert pixels(MemoryReach(models, tokenizer, text).static()).shape[1] == 792
+        check_one_size(MemoryReach(models, tokenizer, text))
 
 
 class TestTheView(AskingView):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from views import STRICT, AskingView, said
+from views import STRICT, AskingView, pixels, said
 
 from lmlib.induction import heads_of
 from lmlib.models.gpt import GPT, GPTConfig
@@ -123,6 +123,14 @@ def test_the_slider_moves_the_picture(view):
     assert panel.image.value != seen[0] and view.shots == 1 and said(panel).startswith("1 example shown")
     panel.slider.value = 4
     assert panel.image.value == seen[0]
+
+
+def test_the_cover_is_as_high_as_what_will_come(view):
+    panel = view.build()
+    panel.examples.value = "bell D"
+    covered = pixels(panel.image.value)
+    panel.answer.value = SHOW
+    assert pixels(panel.image.value).shape == covered.shape
 
 
 def test_the_learners_own_text(view):

@@ -43,8 +43,8 @@ def test_the_numbers_and_the_sentence_by_hand(view):
     assert p == pytest.approx(1 / (1 + np.exp(3))) and q == pytest.approx(1 / (1 + np.exp(-2)))
     assert found == ["never", "bad"] and values.tolist() == [-1, -2] and unknown == []
     assert view.alt() == (
-        "counts says blame, 0.95 (most: bad -2.00, never -1.00); "
-        "LSTM says praise, 0.88 (most: never +3.00, bad -1.00)."
+        "counts says blame, 0.95 (most: “bad” -2.00, “never” -1.00); "
+        "LSTM says praise, 0.88 (most: “never” +3.00, “bad” -1.00)."
     )
     assert view.title() == "Praise, says LSTM; blame, says counts"
 

@@ -31,6 +31,17 @@ def said(panel):
     return html.unescape(re.sub(r"<[^>]+>", "", panel.sentence.value))
 
 
+def check_one_size(view, saved_shows_more=False):
+    """The saved page's picture and the panel's, covered and open, have one size: nothing jumps."""
+    still = pixels(view.static())
+    assert still.shape[1] == WIDTH and still.std() > 10
+    panel = view.build()
+    covered = pixels(panel.image.value)
+    panel.answer.value = SHOW
+    assert pixels(panel.image.value).shape == covered.shape
+    assert still.shape == covered.shape or saved_shows_more
+
+
 class EveryView:
     def test_without_a_kernel_there_are_picture_and_sentence_and_no_widget(self, view, monkeypatch):
         shown = []
@@ -54,10 +65,4 @@ class AskingView(EveryView):
     @pytest.mark.parametrize("theme", ["light", "dark"])
     def test_covered_open_and_saved_the_picture_has_one_size(self, view, theme):
         plots.setup(theme)
-        still = pixels(view.static())
-        assert still.shape[1] == WIDTH and still.std() > 10
-        panel = view.build()
-        covered = pixels(panel.image.value)
-        panel.answer.value = SHOW
-        assert pixels(panel.image.value).shape == covered.shape  # nothing jumps
-        assert still.shape == covered.shape or self.saved_shows_more
+        check_one_size(view, self.saved_shows_more)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -25,12 +26,12 @@ ROOT = Path(__file__).resolve().parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python"}
-CELL_KEYS = {"tags", "slideshow", "jupyter"}
+CELL_KEYS = {"tags", "slideshow", "jupyter", "seconds"}
 IMAGES = ("image/png", "image/jpeg", "image/svg+xml")
 
 # Every cell runs in the tests, so nbval's markers for skipping are not among these.
 MARKERS = {"NBVAL_CHECK_OUTPUT", "NBVAL_RAISES_EXCEPTION"}
-TAGS = {"nbval-check-output", "raises-exception", "hide-input", "remove-cell"}
+TAGS = {"nbval-check-output", "nbval-ignore-output", "raises-exception", "hide-input", "remove-cell"}
 TAG_FAMILIES = ("exercise:", "check:")
 
 LARGEST = 300_000  # bytes of one cell with its outputs
@@ -95,17 +96,29 @@ def run(path):
         nb,
         timeout=600,
         kernel_name="python3",
-        record_timing=False,
+        record_timing=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
         offline = os.pathsep.join([str(ROOT / "tests" / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | {"PYTHONPATH": offline, "LMLIB_CACHE": cache}
         client.execute(env=environment, stderr=subprocess.DEVNULL)
+    note_seconds(nb)
     nb.metadata["source_hash"] = fingerprint(nb)
     fresh = path.with_suffix(".fresh")
     fresh.write_text(nbformat.writes(clean(nb)) + "\n", encoding="utf-8", newline="\n")
     os.replace(fresh, path)
+
+
+def note_seconds(nb):
+    """Note at each long cell about how many seconds it takes, roughly: for who plans a class."""
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            times = cell.metadata["execution"]
+            began, ended = (datetime.fromisoformat(times[k]) for k in ("iopub.execute_input", "shell.execute_reply"))
+            seconds, noted = 5 * round((ended - began).total_seconds() / 5), cell.metadata.get("seconds", 0)
+            if not seconds / 2 <= noted <= 2 * seconds:  # else a new figure would be noise
+                cell.metadata["seconds"] = seconds
 
 
 # -- what may be wrong --------------------------------------------------------------------------------------

@@ -1,16 +1,17 @@
-"""Write docs/teaching/NN.md and the table in docs/teaching.md from the notebooks, their exercises and lmlib/lessons.
+"""Write docs/teaching/ and the table in docs/teaching.md from the notebooks, their exercises and lmlib/lessons.
 
     python tools/teaching.py          write them
     python tools/teaching.py check    say whether they are up to date; writes nothing
 
-What a page says: minutes for each section, where to stop after 45 and after 90 minutes, what one must know, questions
-to recall and to discuss, what learners believe and the question that shows it, what they will ask, a board sketch,
-the numbers to expect, what to predict in each section and what came, formulas, each exercise with its hints and
-mistakes, and the quiz with its key.
+docs/teaching/NN.md prepares a class: plans for 45 and 90 minutes, what to recall, a board sketch, what learners
+believe and ask, numbers to expect, symbols, words, and the lesson section by section with what to predict and what
+came.
+docs/teaching/NN_exercises.md holds each exercise with its hints and mistakes, and the quiz with its key.
 """
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -28,8 +29,8 @@ from lmlib.lessons.pace import head, sections  # noqa: E402
 
 GUIDE = ROOT / "docs" / "teaching.md"
 FOLDER = ROOT / "docs" / "teaching"
+SYMBOLS = ROOT / "docs" / "symbols.md"
 BEGIN, END = "<!-- made by tools/teaching.py -->", "<!-- end -->"
-STOPS = (45, 90)  # minutes of a lesson in class
 
 
 def aims(nb):
@@ -46,32 +47,108 @@ def conclusion(nb):
     return nb.cells[0].source.split("\n\n")[2]
 
 
+PREDICTING = 1  # minutes that a class takes to predict what a cell will show
+RECALL, BELIEF, CLOSING = 3, 3, 2  # minutes of a class that are not in the notebook
+OPENING = RECALL + BELIEF + CLOSING
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section in class: its heading, the minutes to read it, to teach it, how many predictions, which cells."""
+
+    name: str
+    reading: float
+    minutes: float
+    predictions: int
+    cells: str
+
+    @property
+    def number(self):
+        """6 for "6. Self-attention, with several heads"; 0 for the lesson's beginning; None behind the last."""
+        found = re.match(r"(\d+)\. ", self.name)
+        return int(found[1]) if found else None
+
+
+def parts_of(nb):
+    """The sections that a class goes through, as Parts."""
+    told = teaching_notes.by_section(nb)
+    return [
+        Part(
+            name,
+            minutes,
+            minutes + PREDICTING * told[name].predictions,
+            told[name].predictions,
+            told[name].where(),
+        )
+        for name, minutes in sections(nb)
+    ]
+
+
 def stop_after(parts, minutes):
-    """The last section that ends within the time and a tenth; None where the whole lesson fits."""
+    """The last part that ends within the time and a twentieth; None where the whole lesson fits."""
     total, last = 0.0, None
-    for name, length in parts:
-        total += length
-        if total > 1.1 * minutes:
-            return last or parts[0][0]
-        last = name
+    for part in parts:
+        total += part.minutes
+        if total > 1.05 * minutes:
+            return last or parts[0]
+        last = part
     return None
 
 
-OPENING = 8  # minutes of a class for its beginning, a belief, and its end
+def rounded(parts):
+    """[(whole minutes, whole minutes from the start, part)], so that the columns add up."""
+    total, rows = 0.0, []
+    for part in parts:
+        before, total = total, total + part.minutes
+        rows.append((round(total) - round(before), round(total), part))
+    return rows
 
 
-def plan(length, parts, exercises):
-    """One line on what fits into a class of so many minutes, opening and closing counted."""
-    after = stop_after(parts, length - OPENING)
-    if after:
-        return f"* In {length} minutes: stop after “{after}”; what follows, and an exercise, is homework."
-    left, chosen = length - OPENING - sum(minutes for _, minutes in parts), []
+def plan(length, parts, beliefs, exercises):
+    """A class of so many minutes, line by line."""
+    stop = stop_after(parts, length - OPENING)
+    covered = parts[: parts.index(stop) + 1] if stop else parts
+    reached = max((part.number or 0) for part in covered)
+    belief = next((b for b in beliefs if b["section"] <= reached), beliefs[0])
+    lines = [f"### In {length} minutes", "", "| minute | what |", "|---|---|"]
+    lines.append("| 0 | Recall: the three questions below. |")
+    lines.append(f"| {RECALL} | Ask, and note the answers: {belief['ask']} |")
+    begins = RECALL + BELIEF
+    for minutes, until, part in rounded(covered):
+        cells = f" ({part.cells})" if part.cells else ""
+        predicts = f"; {part.predictions} to predict" if part.predictions else ""
+        lines.append(f"| {begins + until - minutes} | {part.name}{cells}{predicts} |")
+    ends = begins + rounded(covered)[-1][1]
+    lines.append(f"| {ends} | Ask again: what has changed? |")
+    left, chosen = length - ends - CLOSING, []
     for exercise in sorted(exercises, key=lambda exercise: (exercise.difficulty, exercise.minutes)):
-        if exercise.minutes <= left:
+        if not stop and exercise.minutes <= left:
             left -= exercise.minutes
-            chosen.append(exercise.name)
-    told = f", and {' and '.join(chosen)}" if chosen else ""
-    return f"* In {length} minutes: the whole lesson{told}; the other exercises are homework."
+            chosen.append(f"`{exercise.name}`")
+    if chosen:
+        lines.append(f"| {ends + CLOSING} | In pairs: {' and '.join(chosen)}. |")
+    home = (
+        f"what follows “{stop.name}”, and the exercises"
+        if stop
+        else "the other exercises"
+        if chosen
+        else "the exercises"
+    )
+    lines += ["", f"At home: {home}." if exercises else "At home: the questions at the lesson's end.", ""]
+    later = [f"“{b['says']}” (section {b['section']})" for b in beliefs if b["section"] > reached]
+    if later:
+        lines += [f"Needs what comes later: {', '.join(later)}.", ""]
+    return lines
+
+
+def symbols_of(number):
+    """The rows of docs/symbols.md for a lesson: symbol, what it is, shape."""
+    rows = [line.strip("| \n").split(" | ") for line in SYMBOLS.read_text("utf-8").splitlines() if line[:3] == "| $"]
+    return [
+        f"* {symbol}: {what}; in code {code}; {shape}"
+        for symbol, what, code, shape, link in rows
+        if link[1:3] == number
+    ]
 
 
 def asked(pairs, who="Answer"):
@@ -85,7 +162,13 @@ def asked(pairs, who="Answer"):
 def expected(number, nb):
     """The numbers that the lesson's argument rests on: as saved in the notebook, and the bands of the whole run."""
     printed = [said(cell.outputs) for cell in nb.cells if cell.cell_type == "code"]
-    lines = ["| number | here | band | why this wide |", "|---|---|---|---|"]
+    lines = [
+        "*Here* is what the notebook printed. The same seed gives nearly the same on another computer, another seed "
+        "anything in the band. What is outside of it is a fault of the course, or of a cell that was edited.",
+        "",
+        "| number | here | band | the band comes from |",
+        "|---|---|---|---|",
+    ]
     for headline in headlines(number):
         here = next((found for found in map(headline.find, printed) if found), "missing")
         lines.append(f"| {headline.what} | {here} | {headline.low:g} to {headline.high:g} | {headline.why} |")
@@ -93,14 +176,12 @@ def expected(number, nb):
 
 
 def page(path, nb):
-    """The notes for one lesson, or None where lmlib/lessons has no page."""
+    """The notes for one lesson."""
     number = path.stem[:2]
-    if number not in lessons.numbers():
-        return None
-    declared, parts, notes = head(nb), sections(nb), lessons.notes(number)
-    title = nb.cells[0].source.splitlines()[0].lstrip("# ")
+    declared, parts, notes = head(nb), parts_of(nb), lessons.notes(number)
+    listed = [find(module, name) for _, module, name in tagged(nb, "exercise")]
     lines = [
-        f"# Lesson {number}: {title}",
+        f"# Lesson {number}: {nb.cells[0].source.splitlines()[0].lstrip('# ')}",
         "",
         "Made by `tools/teaching.py`; the words come from "
         f"[the notebook](../../notebooks/{path.name}), its exercises, and `lmlib/lessons/{number}.toml`.",
@@ -108,8 +189,8 @@ def page(path, nb):
         f"* **Reading:** about {declared['minutes']} minutes, the exercises apart. "
         f"The notebook runs in about {declared['seconds']} seconds on a laptop, with {declared['gigabytes']} GB.",
         f"* **Before it:** {declared['needs']}.",
-        f"* **Quiz:** `python -m lmlib quiz {number}` "
-        f"({len(lessons.quiz(number))} questions; every wrong option says why).",
+        f"* **Not for handing out:** [exercises with their solutions' mistakes, and the quiz with its key]"
+        f"({number}_exercises.md). Learners take the quiz with `python -m lmlib quiz {number}`.",
         "",
         "## After it, learners can",
         "",
@@ -119,50 +200,60 @@ def page(path, nb):
         "",
         conclusion(nb),
         "",
-        "## Words",
+        "## The class",
         "",
-        *(f"* **{word}**: {meaning}" for word, meaning in glossary.words(nb)),
+        *plan(45, parts, notes.beliefs, listed),
+        *plan(90, parts, notes.beliefs, listed),
+        "## Recall, in three minutes",
         "",
-        "## Minutes",
+        *asked(notes.recall),
         "",
-        "| section | minutes | from the start |",
-        "|---|---|---|",
+        "## On the board",
+        "",
+        "```text",
+        notes.board,
+        "```",
+        "",
+        "## What learners believe",
+        "",
     ]
-    total = 0.0
-    for name, minutes in parts:
-        total += minutes
-        lines.append(f"| {name} | {max(1, round(minutes))} | {round(total)} |")
-    listed = [find(module, name) for _, module, name in tagged(nb, "exercise")]
-    lines += ["", *(plan(length, parts, listed) for length in STOPS)]
-    lines += ["", "## Recall, in three minutes", ""]
-    lines += asked(notes.recall)
-    lines += ["", "## On the board", "", "```text", notes.board, "```", "", "## What learners believe", ""]
     for belief in notes.beliefs:
-        lines += [f"* *“{belief['says']}”*", f"  * Ask: {belief['ask']}", f"  * Hear: {belief['hear']}"]
-    lines += ["", "## What learners will ask", "", *asked(notes.they_ask, "You")]
-    lines += ["", "## To discuss", "", *asked(notes.discuss, "A good answer")]
-    lines += ["", "## Numbers to expect", "", *expected(number, nb)]
-    lines += [
+        lines += [f"* *“{belief['says']}”* (from section {belief['section']} on)"]
+        lines += [f"  * Ask: {belief['ask']}", f"  * Hear: {belief['hear']}"]
+    lines += ["", "## What learners will ask", "", *asked(notes.they_ask, "You"), ""]
+    lines += ["## To discuss", "", *asked(notes.discuss, "A good answer"), ""]
+    if headlines(number):
+        lines += ["## Numbers to expect", "", *expected(number, nb), ""]
+    if symbols_of(number):
+        lines += ["## Symbols that are new", "", *symbols_of(number), ""]
+    lines += ["## Words that are new", ""]
+    lines += [f"* **{word}**: {meaning}" for word, meaning in glossary.words(nb)]
+    lines += ["", "## Section by section", "", "The lesson's own words, what to predict, and what came.", ""]
+    told = teaching_notes.by_section(nb)
+    for minutes, until, part in rounded(parts):
+        if told[part.name].lines and part.name != parts[-1].name:
+            reads = f"{minutes} minutes in class, to minute {until}" if minutes else "in passing"
+            lines += [f"### {part.name} ({reads})", "", *told[part.name].lines]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def exercises_page(path, nb):
+    """The exercises of a lesson with hints and mistakes, and its quiz with the key."""
+    number = path.stem[:2]
+    title = nb.cells[0].source.splitlines()[0].lstrip("# ")
+    lines = [
+        f"# Exercises and quiz of lesson {number}: {title}",
         "",
-        "## Section by section",
-        "",
-        "What to let the class predict, and what came when this page was made.",
+        f"Made by `tools/teaching.py`. [Notes]({number}.md).",
         "",
     ]
-    told = teaching_notes.by_section(nb)
-    for name, minutes in parts:
-        if told.get(name):
-            lines += [f"### {name} ({max(1, round(minutes))} minutes)", "", *teaching_notes.lines_of(told[name]), ""]
-    if listed:
-        lines += ["## Exercises and their mistakes", ""]
-        for exercise in listed:
-            lines.append(
-                f"### {exercise.name} (about {exercise.minutes} minutes, difficulty {exercise.difficulty} of 3)"
-            )
-            lines += ["", "```python", exercise.stub, "```", ""]
-            lines += [f"* Hint: {hint}" for hint in exercise.hints]
-            lines += [f"* Mistake: {message}" for _, message in exercise.misconceptions.values()]
-            lines.append("")
+    for _, module, name in tagged(nb, "exercise"):
+        exercise = find(module, name)
+        lines.append(f"## {exercise.name} (about {exercise.minutes} minutes, difficulty {exercise.difficulty} of 3)")
+        lines += ["", "```python", exercise.stub, "```", ""]
+        lines += [f"* Hint: {hint}" for hint in exercise.hints]
+        lines += [f"* Mistake: {message}" for _, message in exercise.misconceptions.values()]
+        lines.append("")
     lines += ["## The quiz", ""]
     for i, question in enumerate(lessons.quiz(number), 1):
         lines.append(f"{i}. {question.text}")
@@ -177,12 +268,12 @@ def table(notebooks):
     for path, nb in notebooks:
         number, declared = path.stem[:2], head(nb)
         name = nb.cells[0].source.splitlines()[0].lstrip("# ")
-        after = stop_after(sections(nb), STOPS[0] - OPENING)
+        after = stop_after(parts_of(nb), 45 - OPENING)
         minutes = [find(module, name).minutes for _, module, name in tagged(nb, "exercise")]
-        link = f"[{number} {name}](teaching/{number}.md)" if number in lessons.numbers() else f"{number} {name}"
+        link = f"[{number} {name}](teaching/{number}.md)"
         lines.append(
             f"| {link} | {declared['minutes']} | {declared['seconds']} s, {declared['gigabytes']} GB | "
-            f"{f'to “{after}”' if after else 'all of it'} | "
+            f"{f'to “{after.name}”' if after else 'all of it'} | "
             f"{f'{len(minutes)}, {sum(minutes)} minutes' if minutes else 'none'} | {declared['needs']} |"
         )
     return "\n".join(lines)
@@ -192,10 +283,11 @@ def pages():
     """{path: text} of all that this tool writes."""
     notebooks = [(p, nbformat.read(p, as_version=4)) for p in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
     made = {FOLDER / f"{path.stem[:2]}.md": page(path, nb) for path, nb in notebooks}
+    made |= {FOLDER / f"{path.stem[:2]}_exercises.md": exercises_page(path, nb) for path, nb in notebooks}
     guide = GUIDE.read_text(encoding="utf-8")
     before, rest = guide.split(BEGIN)
     made[GUIDE] = f"{before}{BEGIN}\n{table(notebooks)}\n{END}{rest.split(END)[1]}"
-    return {path: text for path, text in made.items() if text is not None}
+    return made
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def the_unchanged_are_not_guessed(ids, chosen, how, other, mask_id):
     ],
 )
 def gap_loss(probabilities, targets):
-    """Spot the errors: the mean surprise at the gaps, (14.1), in nats. Return a float.
+    """Spot the errors: the mean surprise at the gaps, (14.2), in nats. Return a float.
 
     probabilities: numpy array (batch, time, tokens), each place's law, all above 0. targets: numpy array (batch,
     time) of whole numbers: the token that was hidden, or -100 where nothing was; at least one is hidden. The mean is

@@ -179,7 +179,8 @@ class PicksPanel(QuickPanel):
             options=[*view.histories, *([] if NOBODY in view.histories else [NOBODY])],
             value=view.customer, description="Customer", style=look["style"],
         )  # fmt: skip
-        self.question.layout = look["layout"]
+        # room for two lines, so that what stands below never moves
+        self.question.layout = W.Layout(width="100%", max_width="792px", min_height="56px")
         self.more = W.Combobox(
             options=view.goods, placeholder="type or choose a good, then Enter", description="She picks",
             continuous_update=False, ensure_option=False, style=look["style"],

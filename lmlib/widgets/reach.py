@@ -125,10 +125,14 @@ class MemoryReach(QuickView):
         found = self.compute(self.name, self.place)
         return f"{self.name}: beyond {_count(found.reach)} back, no word has 1 % of the largest influence"
 
+    def _tall(self):
+        """The height of the text's lines, in inches."""
+        return LINE / 72 * _flow(self.words)[1] + 0.1
+
     def _picture(self, title=None):
         """The figure with everything that does not change, and what moves in it."""
         places, lines = _flow(self.words)
-        tall = _tall(lines)
+        tall = self._tall()
         fig, (top, low) = plots.figure(
             2, 1, title=title, height=tall + BELOW, gridspec_kw={"height_ratios": [tall, 2.9]}
         )
@@ -207,13 +211,8 @@ class Artists:
 
 LOOKS = (("alternative", "--"), ("model", "-"), ("hidden", "-."), ("attention", ":"))
 SIZE, LINE, WIDTH = 10.5, 30, 415  # points: letters, a line, the text's width
-BELOW = 3.4  # inches for the curves
+BELOW = 3.4  # inches for the curves under the text
 DEEP = 9  # points: the bar under the word with the largest influence
-
-
-def _tall(lines):
-    """Inches for so many lines of words."""
-    return LINE / 72 * lines + 0.1
 
 
 def _face(word):
@@ -283,7 +282,7 @@ class ReachPanel(QuickPanel):
         with self._quietly():
             self.slider.max = max(1, len(view.words) - 1)
             self.slider.value = view.place
-        self._cover(*plots.figure(height=_tall(_flow(view.words)[1]) + BELOW))
+        self._cover(*plots.figure(height=view._tall() + BELOW))
 
     def _new_text(self, change):
         self.view.read(change["new"])  # a text that does not fit is refused here, nothing is changed

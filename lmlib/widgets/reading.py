@@ -150,7 +150,7 @@ class ReadingView(View):
         ax.text(at, y, word, size=SIZE, va="center", parse_math=False, color=shade)
         if weight >= WRITTEN:
             ax.text(
-                at + width / 2, y - 0.34, f"{weight:.2f}", size=7, ha="center", va="bottom", color=colour["muted"]
+                at + width / 2, y - 0.34, f"{weight:.2f}", size=8, ha="center", va="bottom", color=colour["muted"]
             )
 
     # ------------------------------------------------------------------- widget

@@ -106,10 +106,15 @@ class ShotsView(QuickView):
             text += f" ({weights[best]:.2f}), and with {weights.sum():.2f} at labels altogether."
         return text
 
+    def _tall(self):
+        """The picture's height in inches."""
+        return 1.5 + 0.28 * max(self.n, len(self.labels))
+
     def _picture(self, title=None):
         """The figure, and what moves in it."""
-        height = 1.5 + 0.28 * max(self.n, len(self.labels))
-        fig, (left, right) = plots.figure(1, 2, title=title, height=height, gridspec_kw={"width_ratios": [1.35, 1]})
+        fig, (left, right) = plots.figure(
+            1, 2, title=title, height=self._tall(), gridspec_kw={"width_ratios": [1.35, 1]}
+        )
         for ax, n, label in ((left, self.n, "attention of the head"), (right, len(self.labels), "probability")):
             ax.set(xlim=(0, 1.18), ylim=(n - 0.45, -0.55), xticks=[0, 0.5, 1], xlabel=label)
             plots.bare(ax)
@@ -174,7 +179,7 @@ class ShotsPanel(QuickPanel):
             value=view.task.text(view.asked), description="Question", continuous_update=False, style=look["style"]
         )
         self._ask()
-        self._cover(*plots.figure(height=1.5 + 0.28 * max(view.n, len(view.labels))))
+        self._cover(*plots.figure(height=view._tall()))
         self.slider.observe(self._safely(self._new_shots), "value")
         for box in (self.examples, self.asks):
             box.observe(self._safely(self._new_text), "value")
@@ -210,7 +215,9 @@ class ShotsPanel(QuickPanel):
         self._ask()
         self.slider.max = self.view.n
         self.slider.value = self.view.shots = self.view.n
-        if self._fast is not None:
-            self._fast = None
-            self._open()
+        if self._fast is None:  # not answered yet
+            self._cover(*plots.figure(height=self.view._tall()))
+            return
+        self._fast = None
+        self._open()
         self._show()

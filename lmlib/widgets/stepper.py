@@ -149,7 +149,7 @@ class RNNStepper(QuickView):
         frame = Rectangle((0, -0.5), 1, units, fill=False, edgecolor=plots.COLOUR["ink"], linewidth=3, clip_on=False)
         top.add_patch(frame)
         top.set_xticks(range(n), [plots.visible(w.strip(" ")) for w in self.reading.words])
-        top.tick_params(axis="x", rotation=60 if n > 8 else 0, labelsize=9 if n <= 25 else 7)
+        top.tick_params(axis="x", rotation=60 if n > 8 else 0, labelsize=9 if n <= 25 else 8)
         top.set_yticks([0, units - 1], ["1", str(units)])
         top.set(ylabel="unit of the state", xlim=(-0.5, max(n, 4) - 0.5))
         top.grid(visible=False)

@@ -62,7 +62,7 @@ class VerdictView(TextView):
         parts = []
         for name, p, words, values, _ in found:
             order = [i for i in np.argsort(-abs(values), kind="stable")[:3] if abs(values[i]) >= 0.005]
-            moved = ", ".join(f"{words[i]} {values[i]:+.2f}" for i in order)
+            moved = ", ".join(f"“{words[i]}” {values[i]:+.2f}" for i in order)
             parts.append(f"{name} says {_verdict(p)}" + (f" (most: {moved})" if moved else " (no word moves it)"))
         sentence = "; ".join(parts) + "."
         for name, _, _, _, unknown in found:
