@@ -1,9 +1,26 @@
 """Helpers of the course Little Language Models. Import the room you need: `from lmlib import village`."""
 
 import os
+import sys
 
 __version__ = "0.1.0"
 
-# torch keeps compiled code for every length of text that its LSTM has met, a thousand at most: hundreds of MB where
+# A lesson fits into a gigabyte because of two things that happen here, before any room is entered.
+
+# torch keeps compiled code for each length of text that its LSTM has met, a thousand at most: hundreds of MB where
 # each batch has a length of its own. Sixteen are enough for a model's layers; oneDNN reads this when first used.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
+
+
+def _give_back_after_each_cell():
+    """Linux's C library keeps freed memory for later: a notebook hands it back to the system after each cell."""
+    import ctypes
+
+    notebook = sys.modules["IPython"].get_ipython()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, other libraries need none
+    if notebook is not None and trim is not None:
+        notebook.events.register("post_run_cell", lambda result: trim(0))
+
+
+if sys.platform == "linux" and "IPython" in sys.modules:
+    _give_back_after_each_cell()

@@ -1,5 +1,6 @@
 """Faults with real causes: full disks, signals, read-only folders, odd machines. Nothing is lost, nothing lies."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -16,6 +17,7 @@ from helpers import ROOT
 from test_training_faults import batches, gpt, same
 
 from lmlib import fetch
+from lmlib.lessons.group import memory_group
 from lmlib.training import CheckpointError, fit, load_checkpoint, load_shipped, save_checkpoint
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals, users and limits of POSIX")
@@ -250,6 +252,71 @@ def test_one_core_and_little_memory(usual_story):
 
     status, said = python(SAMPLE, preexec=limits)
     assert (status, said) == (0, usual_story)
+
+
+LESSON = """
+import torch
+from lmlib import datasets, plots
+from lmlib.metrics import bits_per_character
+from lmlib.models.recurrent import RecurrentConfig, RecurrentLM
+from lmlib.text import WordTokenizer
+from lmlib.training import DocumentBatches, fit
+torch.set_num_threads(1)
+train, valid = (datasets.load("village", split).documents for split in ("train", "validation"))
+words = WordTokenizer.train(train, min_count=3)
+batches = DocumentBatches([words.encode(story) for story in train], words.end_id, batch_size=8)
+model = RecurrentLM(RecurrentConfig(len(words), d_model=128, attention=True, n_heads=4))
+history = fit(model, batches, steps=20, lr=0.1, progress=False)
+print(f"{bits_per_character(model, words, valid[:10]):.2f}")
+"""
+
+
+@posix
+def test_one_core_and_one_gigabyte(tmp_path):
+    """Lesson 06's model, on one core in a group of Linux that gets 1 GB: what is over is killed."""
+    with contextlib.ExitStack() as stack:
+        try:
+            enter = stack.enter_context(memory_group(1, f"lmlib-test-{os.getpid()}"))
+        except RuntimeError as problem:
+            pytest.skip(str(problem))
+
+        def limits():
+            enter()
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+        status, said = python("block = b'x' * (5 << 28); print('never')", preexec=limits)
+        assert status == -signal.SIGKILL and "never" not in said, "the group has no bound, so this test shows nothing"
+        status, said = python(LESSON, preexec=limits)
+    assert status == 0 and 0 < float(said) < 1.5, said
+
+
+LENGTHS = """
+import re, sys
+import torch
+import lmlib
+from torch import nn
+torch.set_num_threads(1)
+
+def held():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+
+layer = nn.LSTM(64, 64, batch_first=True)
+for length in range(100, 160):
+    layer(torch.zeros(2, length, 64))[0].sum().backward()
+    if length == 120:
+        before = held()
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the account of memory is Linux's")
+def test_texts_of_many_lengths_leave_no_code_behind():
+    """torch keeps compiled code for each length of text, unless `lmlib` bounds it: see lmlib/__init__.py."""
+    kept, bounded = (float(python(LENGTHS, ONEDNN_PRIMITIVE_CACHE_CAPACITY=n)[1]) for n in ("1024", None))
+    print("MB", kept, bounded)
+    if kept < 10:
+        pytest.skip("this torch keeps none")
+    assert bounded < kept / 4
 
 
 @pytest.mark.parametrize("locale", [None, "C"], ids=["usual locale", "C locale"])
