@@ -86,9 +86,7 @@ def test_what_was_counted_is_let_go():
     gone = []
 
     def loss():
-        y = torch.ones(
-            100, requires_grad=True
-        ).exp()  # what autograd keeps of exp leads back to exp
+        y = torch.ones(100, requires_grad=True).exp()  # autograd keeps exp's own result
         weakref.finalize(y, gone.append, True)
         return y.sum()
 
