@@ -14,6 +14,8 @@ import time
 import pytest
 import torch
 from helpers import ROOT
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from test_training_faults import batches, gpt, same
 
 from lmlib import fetch
@@ -272,7 +274,7 @@ print(f"{bits_per_character(model, words, valid[:10]):.2f}")
 
 
 @posix
-def test_one_core_and_one_gigabyte(tmp_path):
+def test_one_core_and_one_gigabyte():
     """Lesson 06's model, on one core in a group of Linux that gets 1 GB: what is over is killed."""
     with contextlib.ExitStack() as stack:
         try:
@@ -313,10 +315,31 @@ print(held() - before)
 def test_texts_of_many_lengths_leave_no_code_behind():
     """torch keeps compiled code for each length of text, unless `lmlib` bounds it: see lmlib/__init__.py."""
     kept, bounded = (float(python(LENGTHS, ONEDNN_PRIMITIVE_CACHE_CAPACITY=n)[1]) for n in ("1024", None))
-    print("MB", kept, bounded)
     if kept < 10:
         pytest.skip("this torch keeps none")
     assert bounded < kept / 4
+
+
+HEAP = """
+import re
+blocks = [bytearray(100_000) for _ in range(2000)]
+last = blocks.pop()  # the heap's end: behind it nothing is free, so what lies below it is kept
+del blocks
+"""
+HELD = r"""print(int(re.search(r"VmRSS:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024)"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' libraries have their own ways")
+def test_a_notebook_gives_memory_back_after_each_cell():
+    held, paths = [], os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    for room in ("pass", "import lmlib"):
+        nb = new_notebook(cells=[new_code_cell(code) for code in (room, HEAP, HELD)])
+        client = NotebookClient(nb, timeout=120, kernel_name="python3")
+        client.execute(env=os.environ | {"PYTHONPATH": paths}, stderr=subprocess.DEVNULL)
+        held.append(float(nb.cells[-1].outputs[0]["text"]))
+    if held[0] < 150:
+        pytest.skip("this C library keeps nothing")
+    assert held[1] < held[0] - 150
 
 
 @pytest.mark.parametrize("locale", [None, "C"], ids=["usual locale", "C locale"])
