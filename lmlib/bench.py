@@ -249,13 +249,14 @@ def main(argv=None):
     add("--no-generation", action="store_true", help="training only")
     add("--no-training", action="store_true", help="generation only")
     add("--lessons", nargs="*", metavar="NN", help="no bench of models: run notebooks, declared against measured")
+    add("--memory", type=float, metavar="GB", help="with --lessons: each gets so much memory (Linux, as root)")
     add("--picture", metavar="FILE", help="write the curves as a PNG")
     add("--table", metavar="FILE", help="write the curves as a table, CSV")
     args = parser.parse_args(argv)
     if args.lessons is not None:
         from .lessons import measure
 
-        measure.main(args.lessons, show=lambda line: print(line, flush=True))
+        measure.main(args.lessons, args.memory, show=lambda line: print(line, flush=True))
         return 0
     if args.threads < 1:
         raise ValueError(f"--threads is {args.threads}: give at least 1")

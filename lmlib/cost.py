@@ -129,12 +129,12 @@ def saved_bytes(model, loss):
     def pack(tensor):
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = (storage.nbytes(), tensor)  # held, so that no address is given out twice
-        return tensor
+            kept[storage.data_ptr()] = storage  # held, so that no address is given out twice
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    # No gradient is asked for, so the graph keeps None: a tensor in it could hold the graph in turn, for ever.
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda nothing: nothing):
         loss()
-    return sum(size for size, _ in kept.values())
+    return sum(storage.nbytes() for storage in kept.values())
 
 
 class LiveBytes(TorchDispatchMode):

@@ -1,5 +1,8 @@
 """Costs by formula against what torch counts: parameters and operations exactly, memory nearly."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -77,6 +80,19 @@ def test_tensors_that_share_memory_count_once():
     x = torch.randn(10, 4, requires_grad=True)
     assert cost.saved_bytes(weight, lambda: weight(x).sum()) == 160  # the weight itself is left out
     assert cost.saved_bytes(weight, lambda: (weight(x) + weight(x.view(5, 2, 4)).view(10, 4)).sum()) == 160
+
+
+def test_what_was_counted_is_let_go():
+    gone = []
+
+    def loss():
+        y = torch.ones(100, requires_grad=True).exp()  # autograd keeps exp's own result
+        weakref.finalize(y, gone.append, True)
+        return y.sum()
+
+    assert cost.saved_bytes(torch.nn.Linear(1, 1), loss) == 400
+    gc.collect()
+    assert gone
 
 
 def test_live_bytes_by_hand():

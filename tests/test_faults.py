@@ -1,5 +1,6 @@
 """Faults with real causes: full disks, signals, read-only folders, odd machines. Nothing is lost, nothing lies."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -13,9 +14,12 @@ import time
 import pytest
 import torch
 from helpers import ROOT
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from test_training_faults import batches, gpt, same
 
 from lmlib import fetch
+from lmlib.lessons.group import memory_group
 from lmlib.training import CheckpointError, fit, load_checkpoint, load_shipped, save_checkpoint
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals, users and limits of POSIX")
@@ -250,6 +254,93 @@ def test_one_core_and_little_memory(usual_story):
 
     status, said = python(SAMPLE, preexec=limits)
     assert (status, said) == (0, usual_story)
+
+
+LESSON = """
+import torch
+from lmlib import datasets, plots
+from lmlib.metrics import bits_per_character
+from lmlib.models.recurrent import RecurrentConfig, RecurrentLM
+from lmlib.text import WordTokenizer
+from lmlib.training import DocumentBatches, fit
+torch.set_num_threads(1)
+train, valid = (datasets.load("village", split).documents for split in ("train", "validation"))
+words = WordTokenizer.train(train, min_count=3)
+batches = DocumentBatches([words.encode(story) for story in train], words.end_id, batch_size=8)
+model = RecurrentLM(RecurrentConfig(len(words), d_model=128, attention=True, n_heads=4))
+history = fit(model, batches, steps=20, lr=0.1, progress=False)
+print(f"{bits_per_character(model, words, valid[:10]):.2f}")
+"""
+
+
+@posix
+def test_one_core_and_one_gigabyte():
+    """Lesson 06's model, on one core in a group of Linux that gets 1 GB: what is over is killed."""
+    with contextlib.ExitStack() as stack:
+        try:
+            enter = stack.enter_context(memory_group(1, f"lmlib-test-{os.getpid()}"))
+        except RuntimeError as problem:
+            pytest.skip(str(problem))
+
+        def limits():
+            enter()
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+        status, said = python("block = b'x' * (5 << 28); print('never')", preexec=limits)
+        if status != -signal.SIGKILL:
+            pytest.skip("what is over goes to the disk on this machine, and is not killed")
+        status, said = python(LESSON, preexec=limits)
+    assert status == 0 and 0 < float(said) < 1.5, said
+
+
+LENGTHS = """
+import re, sys
+import torch
+import lmlib
+from torch import nn
+torch.set_num_threads(1)
+
+def held():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+
+layer = nn.LSTM(64, 64, batch_first=True)
+for length in range(50, 200):
+    layer(torch.zeros(2, length, 64))[0].sum().backward()
+    if length == 70:
+        before = held()
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the account of memory is Linux's")
+def test_texts_of_many_lengths_leave_no_code_behind():
+    """torch keeps compiled code for each length of text, unless `lmlib` bounds it: see lmlib/__init__.py."""
+    kept, bounded = (float(python(LENGTHS, ONEDNN_PRIMITIVE_CACHE_CAPACITY=n)[1]) for n in ("1024", None))
+    if kept < 10:
+        pytest.skip("this torch keeps none")
+    assert bounded < kept / 4
+
+
+HEAP = """
+import re
+blocks = [bytearray(100_000) for _ in range(2000)]
+last = blocks.pop()  # the heap's end: behind it nothing is free, so what lies below it is kept
+del blocks
+"""
+HELD = r"""print(int(re.search(r"VmRSS:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024)"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' libraries have their own ways")
+def test_a_notebook_gives_memory_back_after_each_cell():
+    held, paths = [], os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    for room in ("pass", "import lmlib"):
+        nb = new_notebook(cells=[new_code_cell(code) for code in (room, HEAP, HELD)])
+        client = NotebookClient(nb, timeout=120, kernel_name="python3")
+        client.execute(env=os.environ | {"PYTHONPATH": paths}, stderr=subprocess.DEVNULL)
+        held.append(float(nb.cells[-1].outputs[0]["text"]))
+    if held[0] < 150:
+        pytest.skip("this C library keeps nothing")
+    assert held[1] < held[0] - 150
 
 
 @pytest.mark.parametrize("locale", [None, "C"], ids=["usual locale", "C locale"])

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from lmlib.lessons import measure, pace
+from lmlib.lessons import group, measure, pace
 
 TITLE = (
     "# A title\n\n*Lesson 77 of Little Language Models · about 12 minutes to read, the exercises apart · runs in "
@@ -43,6 +43,25 @@ def test_memory_and_processor_time_are_the_notebooks(tmp_path):
 def test_a_notebook_that_fails_is_named(tmp_path):
     with pytest.raises(RuntimeError, match="77_c.ipynb does not run through"):
         measure.measure(notebook(tmp_path / "n" / "77_c.ipynb", "1 / 0"))
+
+
+def test_a_notebook_that_needs_more_memory_than_it_gets(tmp_path):
+    path = notebook(tmp_path / "n" / "77_d.ipynb", "block = b'x' * 400_000_000")
+    try:
+        assert measure.measure(path, memory=0.7)["gigabytes"] > 0.4
+    except RuntimeError as problem:
+        if "no group" not in str(problem):
+            raise
+        pytest.skip(str(problem))
+    with pytest.raises(RuntimeError, match="77_d.ipynb does not run through in 0.3 GB"):
+        measure.measure(path, memory=0.3)
+    assert not [folder for folder in group.FOLDER.rglob(f"lmlib-{os.getpid()}")]
+
+
+def test_without_groups_one_sentence_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(group, "FOLDER", tmp_path / "nowhere")
+    with pytest.raises(RuntimeError, match="run it on Linux as root, or leave --memory out"):
+        measure.measure(tmp_path / "n" / "77_e.ipynb", memory=1)
 
 
 def test_what_is_over_is_marked():

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
+from .group import memory_group
 from .pace import estimated, head
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -44,17 +46,23 @@ def run(path):
     }
 
 
-def measure(path):
-    """`run` in a process of its own. Raises RuntimeError where the notebook does not run through."""
-    done = subprocess.run(
-        [sys.executable, "-m", "lmlib.lessons.measure", str(path)],
-        capture_output=True,
-        text=True,
-        cwd=path.parents[1],
-    )
+def measure(path, memory=None):
+    """`run` in a process of its own, with `memory` GB for it and its kernel together, or all that there is.
+
+    Raises RuntimeError where the notebook does not run through, and where its memory cannot be bounded.
+    """
+    with memory_group(memory, f"lmlib-{os.getpid()}") if memory else nullcontext() as enter:
+        done = subprocess.run(
+            [sys.executable, "-m", "lmlib.lessons.measure", str(path)],
+            capture_output=True,
+            text=True,
+            cwd=path.parents[1],
+            preexec_fn=enter,
+        )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise RuntimeError(f"{path.name} does not run through ({last}): run it in JupyterLab to see where")
+        room = f" in {memory:g} GB" if memory else ""
+        raise RuntimeError(f"{path.name} does not run through{room} ({last}): run it in JupyterLab to see where")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -74,8 +82,8 @@ def line(name, declared, minutes, measured):
     return f"{name:<26}{''.join(columns)}   {marks}".rstrip()
 
 
-def main(lessons=(), show=print):
-    """Measure these lessons (numbers such as "06"; default all) and print the table."""
+def main(lessons=(), memory=None, show=print):
+    """Measure these lessons (numbers such as "06"; default all), each in `memory` GB, and print the table."""
     import nbformat
 
     show(HEADER)
@@ -84,7 +92,7 @@ def main(lessons=(), show=print):
         if lessons and path.stem[:2] not in lessons:
             continue
         nb = nbformat.read(path, as_version=4)
-        measured = measure(path)
+        measured = measure(path, memory)
         total += measured["seconds"]
         show(line(path.stem, head(nb), sum(minutes for _, minutes in estimated(nb)), measured))
     show(f"in all {total / 60:.1f} minutes")
