@@ -3,6 +3,8 @@
 import ast
 import re
 import subprocess
+from graphlib import TopologicalSorter
+from importlib.util import resolve_name
 
 import nbformat
 import pytest
@@ -112,3 +114,26 @@ def test_text_files_are_utf8_with_line_feeds():
             content = path.read_bytes()
             content.decode("utf-8")
             assert b"\r" not in content or ROOT / "data" in path.parents, f"{path.relative_to(ROOT)} has CR line ends"
+
+
+# -- the house ----------------------------------------------------------------------------------------------------
+
+
+def imported(path):
+    """The rooms of lmlib, files and folders at its top, that a file imports, at its head or later."""
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package)
+            for name in (f"{module}.{alias.name}" for alias in node.names):
+                if name.startswith("lmlib."):
+                    yield name.split(".")[1]
+
+
+def test_rooms_import_one_way():
+    rooms = {}
+    for path in (ROOT / "lmlib").rglob("*.py"):
+        room = path.relative_to(ROOT / "lmlib").parts[0].removesuffix(".py")
+        rooms.setdefault(room, set()).update(set(imported(path)) - {room})
+    assert {"text", "fetch"} <= rooms["models"]
+    TopologicalSorter(rooms).prepare()  # raises CycleError, with the rooms that need each other
