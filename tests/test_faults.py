@@ -314,7 +314,7 @@ print(held() - before)
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the account of memory is Linux's")
 def test_texts_of_many_lengths_leave_no_code_behind():
-    """torch keeps compiled code for each length of text, unless `lmlib` bounds it: see lmlib/__init__.py."""
+    """torch keeps compiled code for each length of text, unless `lmlib` bounds it: see lmlib/frugal.py."""
     kept, bounded = (float(python(LENGTHS, ONEDNN_PRIMITIVE_CACHE_CAPACITY=n)[1]) for n in ("1024", None))
     if kept < 10:
         pytest.skip("this torch keeps none")
