@@ -113,6 +113,10 @@ BREAKS = {
     ),
     "Python's version": (lambda nb: nb.metadata.language_info.update(version="3.11.7"), "noise"),
     "another kernel": (lambda nb: nb.metadata.kernelspec.update(name="my-env"), "noise"),
+    "printed in pieces": (
+        lambda nb: nb.cells[2].outputs.append(new_output("stream", name="stdout", text="more\n")),
+        "noise",
+    ),
     "widget state": (lambda nb: nb.metadata.update(widgets={"x": {}}), "state of widgets"),
     "a dead widget": (
         lambda nb: nb.cells[4].outputs.append(

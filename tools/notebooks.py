@@ -72,6 +72,17 @@ def without_widgets(output):
     return output if any(kind in data for kind in IMAGES) else None
 
 
+def joined(outputs):
+    """The outputs with what was printed in one go in one piece, however it arrived."""
+    kept = []
+    for output in outputs:
+        if kept and output.output_type == kept[-1].output_type == "stream" and output.name == kept[-1].name:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
+
+
 def clean(nb):
     """Drop what differs from run to run or names this machine: times, widget state, versions, paths."""
     keep = {"source_hash": nb.metadata["source_hash"]} if "source_hash" in nb.metadata else {}
@@ -79,7 +90,7 @@ def clean(nb):
     for cell in nb.cells:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in CELL_KEYS and v})
         if cell.cell_type == "code":
-            cell.outputs = [output for output in map(without_widgets, cell.outputs) if output is not None]
+            cell.outputs = joined(output for output in map(without_widgets, cell.outputs) if output is not None)
             for output in cell.outputs:
                 if output.output_type == "error":
                     output.traceback = [line.replace(str(ROOT) + os.sep, "") for line in output.traceback]
@@ -116,9 +127,9 @@ def note_seconds(nb):
         if cell.cell_type == "code":
             times = cell.metadata["execution"]
             began, ended = (datetime.fromisoformat(times[k]) for k in ("iopub.execute_input", "shell.execute_reply"))
-            seconds, noted = 5 * round((ended - began).total_seconds() / 5), cell.metadata.get("seconds", 0)
-            if not seconds / 2 <= noted <= 2 * seconds:  # else a new figure would be noise
-                cell.metadata["seconds"] = seconds
+            seconds, noted = (ended - began).total_seconds(), cell.metadata.get("seconds", 0)
+            if not noted / 2 <= seconds <= 2 * noted:  # else a new figure would be noise
+                cell.metadata["seconds"] = 5 * max(1, round(seconds / 5)) if seconds >= 4 else 0
 
 
 # -- what may be wrong --------------------------------------------------------------------------------------
