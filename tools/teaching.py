@@ -105,35 +105,33 @@ def rounded(parts):
 
 
 def plan(length, parts, beliefs, exercises):
-    """A class of so many minutes, line by line."""
+    """A class of so many minutes, line by line; a belief is asked when its section is done, and again at the end."""
     stop = stop_after(parts, length - OPENING)
     covered = parts[: parts.index(stop) + 1] if stop else parts
     reached = max((part.number or 0) for part in covered)
     belief = next((b for b in beliefs if b["section"] <= reached), beliefs[0])
     lines = [f"### In {length} minutes", "", "| minute | what |", "|---|---|"]
     lines.append("| 0 | Recall: the three questions below. |")
-    lines.append(f"| {RECALL} | Ask, and note the answers: {belief['ask']} |")
-    begins = RECALL + BELIEF
-    for minutes, until, part in rounded(covered):
+    now = RECALL
+    for minutes, _, part in rounded(covered):
         cells = f" ({part.cells})" if part.cells else ""
         predicts = f"; {part.predictions} to predict" if part.predictions else ""
-        lines.append(f"| {begins + until - minutes} | {part.name}{cells}{predicts} |")
-    ends = begins + rounded(covered)[-1][1]
-    lines.append(f"| {ends} | Ask again: what has changed? |")
-    left, chosen = length - ends - CLOSING, []
+        lines.append(f"| {now} | {part.name}{cells}{predicts} |")
+        now += minutes
+        if part.number == belief["section"]:
+            lines.append(f"| {now} | Ask, and let all write their answers: {belief['ask']} |")
+            now += BELIEF
+    lines.append(f"| {now} | Ask it again: who would now answer otherwise? |")
+    now += CLOSING
+    left, chosen = length - now, []
     for exercise in sorted(exercises, key=lambda exercise: (exercise.difficulty, exercise.minutes)):
         if not stop and exercise.minutes <= left:
             left -= exercise.minutes
             chosen.append(f"`{exercise.name}`")
     if chosen:
-        lines.append(f"| {ends + CLOSING} | In pairs: {' and '.join(chosen)}. |")
-    home = (
-        f"what follows “{stop.name}”, and the exercises"
-        if stop
-        else "the other exercises"
-        if chosen
-        else "the exercises"
-    )
+        lines.append(f"| {now} | In pairs: {' and '.join(chosen)}. |")
+    rest = "the other exercises" if chosen else "the exercises"
+    home = f"what follows “{stop.name}”, and the exercises" if stop else rest
     lines += ["", f"At home: {home}." if exercises else "At home: the questions at the lesson's end.", ""]
     later = [f"“{b['says']}” (section {b['section']})" for b in beliefs if b["section"] > reached]
     if later:
@@ -164,7 +162,8 @@ def expected(number, nb):
     printed = [said(cell.outputs) for cell in nb.cells if cell.cell_type == "code"]
     lines = [
         "*Here* is what the notebook printed. The same seed gives nearly the same on another computer, another seed "
-        "anything in the band. What is outside of it is a fault of the course, or of a cell that was edited.",
+        "anything in the band; what is outside of it is a fault of the course, or of a cell that was edited. The "
+        "lesson rests on these. Any other number below is that of one run, and may be another with another seed.",
         "",
         "| number | here | band | the band comes from |",
         "|---|---|---|---|",
@@ -228,11 +227,15 @@ def page(path, nb):
         lines += ["## Symbols that are new", "", *symbols_of(number), ""]
     lines += ["## Words that are new", ""]
     lines += [f"* **{word}**: {meaning}" for word, meaning in glossary.words(nb)]
-    lines += ["", "## Section by section", "", "The lesson's own words, what to predict, and what came.", ""]
+    lines += ["", "## Section by section", ""]
+    lines += [
+        "The lesson's own words, what to predict, and what came. A cell without a time takes less than 5 seconds.",
+        "",
+    ]
     told = teaching_notes.by_section(nb)
-    for minutes, until, part in rounded(parts):
+    for minutes, _, part in rounded(parts):
         if told[part.name].lines and part.name != parts[-1].name:
-            reads = f"{minutes} minutes in class, to minute {until}" if minutes else "in passing"
+            reads = f"{minutes} minutes in class" if minutes else "in passing"
             lines += [f"### {part.name} ({reads})", "", *told[part.name].lines]
     return "\n".join(lines).rstrip() + "\n"
 
