@@ -67,7 +67,7 @@ def make_course(folder, project=PROJECT):
     (folder / "pytest.py").write_text(CALLED, encoding="utf-8")
     (folder / "jupyterlab.py").write_text(CALLED, encoding="utf-8")
     (folder / "lmlib").mkdir()
-    for name in ("__init__.py", "doctor.py"):
+    for name in ("__init__.py", "frugal.py", "doctor.py"):
         shutil.copy(ROOT / "lmlib" / name, folder / "lmlib")
     return folder
 

@@ -218,8 +218,9 @@ def test_evidence_can_be_left_out_of_the_loss(some, words):
     real = (batch[0] != words.padding).any(2)
     real[:, -1] = False
     extra = F.binary_cross_entropy(lines[real].sigmoid(), batch[1][real])
-    assert float(answers) == pytest.approx(float(F.cross_entropy(start, batch[2]) + F.cross_entropy(end, batch[3])))
-    assert float(both) == pytest.approx(float(answers + 2 * extra), rel=1e-4)
+    found = F.cross_entropy(start, batch[2]) + F.cross_entropy(end, batch[3])
+    assert answers.item() == pytest.approx(found.item())
+    assert both.item() == pytest.approx((answers + 2 * extra).item(), rel=1e-4)
 
 
 def test_real_questions_can_be_encoded_too():
