@@ -5,6 +5,7 @@ import importlib.util
 import os
 import queue
 import re
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -203,6 +204,8 @@ def pytest_configure(config):
     empty_cache(config)
     if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: a second thread of each would only be in the way
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as behind nohup; tests press Ctrl-C and wait for the end
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["PYTHONFAULTHANDLER"] = "1"  # a kernel that crashes says where
     mend_nbval()
     # `pytest -n 2` must keep a notebook's cells together: they share one kernel.
