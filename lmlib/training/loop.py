@@ -124,7 +124,8 @@ def fit(
     if accumulate < 1:
         raise ValueError(f"accumulate is {accumulate}: a batch has at least 1 piece")
     rate = schedule if callable(schedule) else SCHEDULES[schedule]
-    optimizers = optimizer(model) if callable(optimizer) else make_optimizers(model, optimizer, lr, weight_decay)
+    with whole_step():  # the first optimizer makes torch import much, and half an import breaks every later one
+        optimizers = optimizer(model) if callable(optimizer) else make_optimizers(model, optimizer, lr, weight_decay)
     parameters, device = list(model.parameters()), next(model.parameters()).device
     memory, us = Memory(model, train), team()
     if memory.carries and us.size * accumulate > 1:
@@ -264,7 +265,7 @@ def fit(
 
 @contextmanager
 def whole_step():
-    """Ctrl-C waits for the few milliseconds until the block is done: half a step could not be resumed exactly."""
+    """Ctrl-C waits until the block is done, some milliseconds mostly: half a step could not be resumed exactly."""
     waiting = []
     try:
         before = signal.signal(signal.SIGINT, lambda *signal_and_frame: waiting.append(signal_and_frame))
