@@ -3,7 +3,6 @@
 import re
 import sys
 from collections import Counter
-from itertools import accumulate
 
 import nbformat
 import pytest
@@ -130,9 +129,11 @@ def test_notes_are_whole(number):
 def test_minutes_add_up(number):
     nb = nbformat.read(NOTEBOOKS[number], as_version=4)
     parts = teaching.parts_of(nb)
-    assert sum(part.reading for part in parts) == pytest.approx(teaching.head(nb)["minutes"])
-    rows = teaching.rounded(parts)
-    assert [until for _, until, _ in rows] == list(accumulate(minutes for minutes, _, _ in rows))
+    predicting = teaching.PREDICTING * sum(part.told.predictions for part in parts)
+    assert sum(part.minutes for part in parts) == pytest.approx(teaching.head(nb)["minutes"] + predicting)
+    for n in range(1, len(parts) + 1):
+        whole = sum(minutes for minutes, _ in teaching.rounded(parts[:n]))
+        assert whole == round(sum(part.minutes for part in parts[:n]))
 
 
 @pytest.mark.parametrize("length", [45, 90])
@@ -145,14 +146,14 @@ def test_a_plan_fits_its_class(number, length):
     minutes = [int(found[1]) for found in (re.match(r"\| (\d+) \|", line) for line in lines) if found]
     assert minutes == sorted(minutes) and minutes[-1] <= 1.05 * length
     stop = teaching.stop_after(parts, length - teaching.OPENING)
-    reached = stop.number or 0 if stop else 99
+    reached = stop.number if stop else 99
     asked = next(b for b in notes.beliefs if any(b["ask"] in line for line in lines))
     before = lines[: next(i for i, line in enumerate(lines) if asked["ask"] in line)]
     assert asked["section"] <= reached and f"| {asked['section']}. " in before[-1]
 
 
 def test_where_to_stop():
-    parts = [teaching.Part(name, 20.0, 20.0, 0, "") for name in "abc"]
+    parts = [teaching.Part(name, 20.0, None) for name in "abc"]
     assert teaching.stop_after(parts, 45).name == "b" and teaching.stop_after(parts, 60) is None
     assert teaching.stop_after(parts, 5).name == "a"
 

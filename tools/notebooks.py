@@ -73,7 +73,7 @@ def without_widgets(output):
 
 
 def joined(outputs):
-    """The outputs with what was printed in one go in one piece, however it arrived."""
+    """The outputs with what was printed in one go in one piece. (nbval's own function joins across pictures, too.)"""
     kept = []
     for output in outputs:
         if kept and output.output_type == kept[-1].output_type == "stream" and output.name == kept[-1].name:

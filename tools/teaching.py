@@ -54,34 +54,23 @@ OPENING = RECALL + BELIEF + CLOSING
 
 @dataclass(frozen=True)
 class Part:
-    """A section in class: its heading, the minutes to read it, to teach it, how many predictions, which cells."""
+    """A section in class: its heading, the minutes that it takes, and what its cells tell."""
 
     name: str
-    reading: float
     minutes: float
-    predictions: int
-    cells: str
+    told: teaching_notes.Section
 
     @property
     def number(self):
-        """6 for "6. Self-attention, with several heads"; 0 for the lesson's beginning; None behind the last."""
+        """6 for "6. Self-attention, with several heads"; 0 for what has no number."""
         found = re.match(r"(\d+)\. ", self.name)
-        return int(found[1]) if found else None
+        return int(found[1]) if found else 0
 
 
 def parts_of(nb):
     """The sections that a class goes through, as Parts."""
     told = teaching_notes.by_section(nb)
-    return [
-        Part(
-            name,
-            minutes,
-            minutes + PREDICTING * told[name].predictions,
-            told[name].predictions,
-            told[name].where(),
-        )
-        for name, minutes in sections(nb)
-    ]
+    return [Part(name, minutes + PREDICTING * told[name].predictions, told[name]) for name, minutes in sections(nb)]
 
 
 def stop_after(parts, minutes):
@@ -96,11 +85,11 @@ def stop_after(parts, minutes):
 
 
 def rounded(parts):
-    """[(whole minutes, whole minutes from the start, part)], so that the columns add up."""
+    """[(whole minutes, part)], such that they add up to the rounded sum at every place."""
     total, rows = 0.0, []
     for part in parts:
         before, total = total, total + part.minutes
-        rows.append((round(total) - round(before), round(total), part))
+        rows.append((round(total) - round(before), part))
     return rows
 
 
@@ -108,14 +97,14 @@ def plan(length, parts, beliefs, exercises):
     """A class of so many minutes, line by line; a belief is asked when its section is done, and again at the end."""
     stop = stop_after(parts, length - OPENING)
     covered = parts[: parts.index(stop) + 1] if stop else parts
-    reached = max((part.number or 0) for part in covered)
+    reached = max(part.number for part in covered)
     belief = next((b for b in beliefs if b["section"] <= reached), beliefs[0])
     lines = [f"### In {length} minutes", "", "| minute | what |", "|---|---|"]
     lines.append("| 0 | Recall: the three questions below. |")
     now = RECALL
-    for minutes, _, part in rounded(covered):
-        cells = f" ({part.cells})" if part.cells else ""
-        predicts = f"; {part.predictions} to predict" if part.predictions else ""
+    for minutes, part in rounded(covered):
+        cells = f" ({part.told.where()})" if part.told.cells else ""
+        predicts = f"; {part.told.predictions} to predict" if part.told.predictions else ""
         lines.append(f"| {now} | {part.name}{cells}{predicts} |")
         now += minutes
         if part.number == belief["section"]:
@@ -232,11 +221,10 @@ def page(path, nb):
         "The lesson's own words, what to predict, and what came. A cell without a time takes less than 5 seconds.",
         "",
     ]
-    told = teaching_notes.by_section(nb)
-    for minutes, _, part in rounded(parts):
-        if told[part.name].lines and part.name != parts[-1].name:
+    for minutes, part in rounded(parts[:-1]):  # the last is the argument, told above
+        if part.told.lines:
             reads = f"{minutes} minutes in class" if minutes else "in passing"
-            lines += [f"### {part.name} ({reads})", "", *told[part.name].lines]
+            lines += [f"### {part.name} ({reads})", "", *part.told.lines]
     return "\n".join(lines).rstrip() + "\n"
 
 

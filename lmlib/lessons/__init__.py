@@ -5,7 +5,7 @@ discuss = [["...", "..."]]   questions to talk about, each with what a good answ
 recall = [["...", "..."]]    what earlier lessons brought and this one needs: three questions, three minutes
 they_ask = [["...", "..."]]  what learners will ask in this lesson, each with an answer
 [[belief]]                   what learners often believe: `says`, the question that reveals it: `ask`, and what a
-                             learner who has understood would answer: `hear`
+                             learner who has understood would answer: `hear`; it can be asked from `section` on
 [[quiz]]                     `question`, `right`, `why`, and `wrong` = [[option, why it is wrong], ...]
 [[number]]                   a number that the lesson rests on, and its band: see headlines.py
 """
